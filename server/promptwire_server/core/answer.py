@@ -1,0 +1,132 @@
+"""The two shapes of an answer, whole and as events, and the way from each to the other."""
+
+from collections.abc import Iterator
+
+from promptwire import v1 as pb
+
+
+def events_of(response: pb.ChatResponse) -> Iterator[pb.StreamChatResponse]:
+    """A whole answer as the events of a stream, each part in one delta."""
+    yield started(response.request_id, response.provider, response.model, response.trace_id)
+    for candidate in response.candidates:
+        for index, part in enumerate(candidate.message.parts):
+            yield from _events_of_part(candidate, index, part)
+    yield finished(response)
+
+
+def started(request_id: str, provider: str, model: str, trace_id: str) -> pb.StreamChatResponse:
+    """The first event."""
+    return pb.StreamChatResponse(started=pb.ChatStarted(request_id=request_id, provider=provider, model=model, trace_id=trace_id))
+
+
+def finished(response: pb.ChatResponse) -> pb.StreamChatResponse:
+    """The last event: the answer without its text and parts, which were delivered before."""
+    summary = pb.ChatResponse()
+    summary.CopyFrom(response)
+    summary.text = ""
+    for candidate in summary.candidates:
+        del candidate.message.parts[:]
+        del candidate.logprobs[:]
+    return pb.StreamChatResponse(finished=pb.ChatFinished(response=summary))
+
+
+def _events_of_part(candidate: pb.Candidate, index: int, part: pb.ContentPart) -> Iterator[pb.StreamChatResponse]:
+    where = {"candidate_index": candidate.index, "part_index": index}
+    yield pb.StreamChatResponse(part_started=pb.PartStarted(**where, part=emptied(part)))
+    delta = delta_of(part)
+    if delta is not None:
+        delta.candidate_index = candidate.index
+        delta.part_index = index
+        if index == 0:
+            delta.logprobs.extend(candidate.logprobs)
+        yield pb.StreamChatResponse(part_delta=delta)
+    yield pb.StreamChatResponse(part_finished=pb.PartFinished(**where, part=part))
+
+
+def emptied(part: pb.ContentPart) -> pb.ContentPart:
+    """The part as it begins: its kind, and of a tool call its id and name."""
+    kind = part.WhichOneof("content")
+    if kind == "text":
+        return pb.ContentPart(text="")
+    if kind == "tool_call":
+        return pb.ContentPart(tool_call=pb.ToolCallPart(tool_call_id=part.tool_call.tool_call_id, name=part.tool_call.name))
+    if kind == "reasoning":
+        return pb.ContentPart(reasoning=pb.ReasoningPart(redacted=part.reasoning.redacted))
+    if kind == "refusal":
+        return pb.ContentPart(refusal=pb.RefusalPart())
+    if kind == "media":
+        return pb.ContentPart(media=pb.MediaPart(mime_type=part.media.mime_type))
+    return part
+
+
+def delta_of(part: pb.ContentPart) -> pb.PartDelta | None:
+    """The whole part as one delta; None for kinds that come at once."""
+    kind = part.WhichOneof("content")
+    if kind == "text":
+        return pb.PartDelta(text=part.text)
+    if kind == "tool_call":
+        return pb.PartDelta(arguments_json=part.tool_call.arguments_json)
+    if kind == "reasoning":
+        return pb.PartDelta(reasoning=part.reasoning.text)
+    if kind == "refusal":
+        return pb.PartDelta(refusal=part.refusal.text)
+    if kind == "media" and part.media.WhichOneof("source") == "data":
+        return pb.PartDelta(data=part.media.data)
+    return None
+
+
+def text_of(message: pb.ChatMessage) -> str:
+    """The text parts of a message, joined."""
+    return "".join(part.text for part in message.parts if part.WhichOneof("content") == "text")
+
+
+class Assembly:
+    """Puts a streamed answer together again. Relies on part_finished for the parts, so that a token costs nothing here."""
+
+    __slots__ = ("_logprobs", "_parts", "_provider", "response")
+
+    def __init__(self) -> None:
+        self.response: pb.ChatResponse | None = None  # set by `finished`
+        self._parts: dict[tuple[int, int], pb.ContentPart] = {}
+        self._logprobs: dict[int, list[pb.TokenLogprob]] = {}
+        self._provider = pb.ChatStarted()
+
+    def add(self, event: pb.StreamChatResponse) -> None:
+        """Take the next event in."""
+        kind = event.WhichOneof("event")
+        if kind == "part_delta":
+            if event.part_delta.logprobs:
+                self._logprobs.setdefault(event.part_delta.candidate_index, []).extend(event.part_delta.logprobs)
+        elif kind == "part_finished":
+            self._parts[event.part_finished.candidate_index, event.part_finished.part_index] = event.part_finished.part
+        elif kind == "attempt_failed" and event.attempt_failed.discard_partial_output:
+            self._parts.clear()
+            self._logprobs.clear()
+        elif kind == "started":
+            self._provider = event.started
+        elif kind == "finished":
+            self.response = self._filled(event.finished.response)
+
+    def partial(self) -> pb.ChatResponse | None:
+        """The finished parts of an answer that did not complete; None when it did."""
+        if self.response is not None:
+            return None
+        partial = pb.ChatResponse(provider=self._provider.provider, model=self._provider.model, request_id=self._provider.request_id)
+        for candidate, _ in sorted(self._parts):
+            if len(partial.candidates) <= candidate:
+                partial.candidates.add(index=candidate)
+        return self._filled(partial)
+
+    def _filled(self, summary: pb.ChatResponse) -> pb.ChatResponse:
+        response = pb.ChatResponse()
+        response.CopyFrom(summary)
+        by_index = {candidate.index: candidate for candidate in response.candidates}
+        for (index, _), part in sorted(self._parts.items(), key=lambda item: item[0]):
+            if index in by_index:
+                by_index[index].message.parts.append(part)
+        for index, logprobs in self._logprobs.items():
+            if index in by_index:
+                by_index[index].logprobs.extend(logprobs)
+        if response.candidates:
+            response.text = text_of(response.candidates[0].message)
+        return response

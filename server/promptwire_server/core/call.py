@@ -1,0 +1,65 @@
+"""Call: one request with its context, as it travels inwards through the layers."""
+
+from dataclasses import dataclass, field, replace
+
+from promptwire import v1 as pb
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks: proved by a credential, never by a field of the request."""
+
+    tenant: str
+    name: str
+
+
+ANONYMOUS = Principal(tenant="default", name="anonymous")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One model at one provider."""
+
+    provider: str
+    model: str  # the vendor's name of it
+
+    def __str__(self) -> str:
+        return f"{self.provider}/{self.model}"
+
+
+@dataclass(slots=True)
+class Trail:
+    """What happened on the way. Shared by all copies of a call, appended to by whoever makes something happen."""
+
+    attempts: list[pb.Attempt] = field(default_factory=list)
+    notices: list[pb.Notice] = field(default_factory=list)
+    upstream_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request with its context. Frozen: a layer that needs another call makes one with `dataclasses.replace`."""
+
+    request: pb.ChatRequest  # never changed: copy it first
+    principal: Principal
+    request_id: str
+    trace_id: str
+    deadline_s: float  # on the monotonic clock; always there, since the server sets one when the caller does not
+    arrival_s: float  # on the monotonic clock
+    stream: bool = False  # the caller wants deltas as they come
+    target: Target | None = None  # set by route
+    run_id: str = ""
+    step_id: str = ""
+    trail: Trail = field(default_factory=Trail)
+
+    def remaining_s(self, now_s: float) -> float:
+        """Seconds left, never negative."""
+        return max(0.0, self.deadline_s - now_s)
+
+    def aimed_at(self, target: Target) -> "Call":
+        """The same call for one target."""
+        return replace(self, target=target)
+
+    def notice(self, code: "pb.Notice.Code.ValueType", message: str, field_path: str = "") -> None:
+        """Note something that the caller should know and that does not stop the call."""
+        self.trail.notices.append(pb.Notice(code=code, message=message, field=field_path))
