@@ -60,6 +60,6 @@ class Call:
         """The same call for one target."""
         return replace(self, target=target)
 
-    def notice(self, code: "pb.Notice.Code.ValueType", message: str, field_path: str = "") -> None:
+    def notice(self, code: "pb.Notice.Code", message: str, field_path: str = "") -> None:
         """Note something that the caller should know and that does not stop the call."""
         self.trail.notices.append(pb.Notice(code=code, message=message, field=field_path))

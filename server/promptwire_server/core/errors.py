@@ -81,7 +81,7 @@ class PromptwireError(Exception):
     """Anything that Promptwire reports. The message is for people: what is wrong, where, what to do; no prompts, no keys."""
 
     code: ClassVar[int] = Code.INTERNAL
-    reason: ClassVar["pb.ErrorReason.ValueType"] = pb.ERROR_REASON_INTERNAL
+    reason: ClassVar["pb.ErrorReason"] = pb.ERROR_REASON_INTERNAL
     retryable: ClassVar[bool] = False  # the same target may succeed later
     elsewhere: ClassVar[bool] = False  # another target may succeed now
 

@@ -35,11 +35,13 @@ class Reply:
 
     __slots__ = ("_assembly", "_callbacks", "_delivered", "_ended", "_error", "_release", "_response", "_source")
 
-    def __init__(self, source: AsyncIterator[Batch], release: Callable[[], None]) -> None:
-        self._source: AsyncIterator[Batch] | None = source
-        self._release: Callable[[], None] | None = release
-        self._response: pb.ChatResponse | None = None
-        self._assembly: Assembly | None = Assembly()
+    def __init__(
+        self, source: AsyncIterator[Batch] | None = None, release: Callable[[], None] | None = None, response: pb.ChatResponse | None = None
+    ) -> None:
+        self._source = source
+        self._release = release
+        self._response = response
+        self._assembly = None if source is None else Assembly()
         self._callbacks: list[OnDone] = []
         self._delivered = False
         self._ended = False
@@ -48,12 +50,7 @@ class Reply:
     @classmethod
     def whole(cls, response: pb.ChatResponse) -> "Reply":
         """A Reply that is complete already."""
-        reply = cls.__new__(cls)
-        reply._source = reply._release = reply._assembly = reply._error = None
-        reply._response = response
-        reply._callbacks = []
-        reply._delivered = reply._ended = False
-        return reply
+        return cls(response=response)
 
     def on_done(self, callback: OnDone) -> None:
         """Call back once when the Reply has ended and the upstream is released."""
