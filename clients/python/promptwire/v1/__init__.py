@@ -25,6 +25,7 @@ from promptwire.v1.chain_pb2 import (
     Branch as Branch,
     ChainAction as ChainAction,
     ChainDefaults as ChainDefaults,
+    ChainFault as ChainFault,
     ChainInput as ChainInput,
     ChainLimits as ChainLimits,
     ChainRef as ChainRef,
@@ -46,7 +47,6 @@ from promptwire.v1.chain_pb2 import (
     Transition as Transition,
 )
 from promptwire.v1.chain_service_pb2 import (
-    ChainFault as ChainFault,
     PlannedStep as PlannedStep,
     RunChainRequest as RunChainRequest,
     RunChainResponse as RunChainResponse,
@@ -132,6 +132,7 @@ from promptwire.v1.embedding_service_pb2 import (
 )
 from promptwire.v1.error_pb2 import (
     Attempt as Attempt,
+    ERROR_REASON_ALREADY_EXISTS as ERROR_REASON_ALREADY_EXISTS,
     ERROR_REASON_BLOCKED_INPUT as ERROR_REASON_BLOCKED_INPUT,
     ERROR_REASON_BLOCKED_OUTPUT as ERROR_REASON_BLOCKED_OUTPUT,
     ERROR_REASON_BUDGET_EXHAUSTED as ERROR_REASON_BUDGET_EXHAUSTED,
@@ -149,6 +150,7 @@ from promptwire.v1.error_pb2 import (
     ERROR_REASON_INTERNAL as ERROR_REASON_INTERNAL,
     ERROR_REASON_INVALID_FIELD as ERROR_REASON_INVALID_FIELD,
     ERROR_REASON_INVALID_TEMPLATE as ERROR_REASON_INVALID_TEMPLATE,
+    ERROR_REASON_IN_USE as ERROR_REASON_IN_USE,
     ERROR_REASON_NOT_FOUND as ERROR_REASON_NOT_FOUND,
     ERROR_REASON_NO_HEALTHY_UPSTREAM as ERROR_REASON_NO_HEALTHY_UPSTREAM,
     ERROR_REASON_OUTPUT_SCHEMA_MISMATCH as ERROR_REASON_OUTPUT_SCHEMA_MISMATCH,

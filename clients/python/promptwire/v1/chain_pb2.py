@@ -25,10 +25,11 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from promptwire.v1 import chat_pb2 as promptwire_dot_v1_dot_chat__pb2
 from promptwire.v1 import content_pb2 as promptwire_dot_v1_dot_content__pb2
+from promptwire.v1 import error_pb2 as promptwire_dot_v1_dot_error__pb2
 from promptwire.v1 import generation_pb2 as promptwire_dot_v1_dot_generation__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19promptwire/v1/chain.proto\x12\rpromptwire.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x18promptwire/v1/chat.proto\x1a\x1bpromptwire/v1/content.proto\x1a\x1epromptwire/v1/generation.proto\"\x8a\x03\n\tChainSpec\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12 \n\x0b\x64\x65scription\x18\x02 \x01(\tR\x0b\x64\x65scription\x12\x31\n\x06inputs\x18\x03 \x03(\x0b\x32\x19.promptwire.v1.ChainInputR\x06inputs\x12)\n\x05steps\x18\x04 \x03(\x0b\x32\x13.promptwire.v1.StepR\x05steps\x12?\n\x07outputs\x18\x05 \x03(\x0b\x32%.promptwire.v1.ChainSpec.OutputsEntryR\x07outputs\x12\x38\n\x08\x64\x65\x66\x61ults\x18\x06 \x01(\x0b\x32\x1c.promptwire.v1.ChainDefaultsR\x08\x64\x65\x66\x61ults\x12\x32\n\x06limits\x18\x07 \x01(\x0b\x32\x1a.promptwire.v1.ChainLimitsR\x06limits\x1a:\n\x0cOutputsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x02\x38\x01\"\xca\x01\n\nChainInput\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12 \n\x0b\x64\x65scription\x18\x02 \x01(\tR\x0b\x64\x65scription\x12\x1f\n\x0bjson_schema\x18\x03 \x01(\tR\njsonSchema\x12\x1f\n\x08required\x18\x04 \x01(\x08H\x00R\x08required\x88\x01\x01\x12&\n\x0c\x64\x65\x66\x61ult_json\x18\x05 \x01(\tH\x01R\x0b\x64\x65\x66\x61ultJson\x88\x01\x01\x42\x0b\n\t_requiredB\x0f\n\r_default_json\"\x9d\x01\n\rChainDefaults\x12\x16\n\x06models\x18\x01 \x03(\tR\x06models\x12\x41\n\ngeneration\x18\x02 \x01(\x0b\x32!.promptwire.v1.GenerationSettingsR\ngeneration\x12\x31\n\x06policy\x18\x03 \x01(\x0b\x32\x19.promptwire.v1.StepPolicyR\x06policy\"\xfa\x01\n\x0b\x43hainLimits\x12\x33\n\x07timeout\x18\x01 \x01(\x0b\x32\x19.google.protobuf.DurationR\x07timeout\x12.\n\x11max_cost_nano_usd\x18\x02 \x01(\x03H\x00R\x0emaxCostNanoUsd\x88\x01\x01\x12 \n\tmax_steps\x18\x03 \x01(\x05H\x01R\x08maxSteps\x88\x01\x01\x12,\n\x0fmax_concurrency\x18\x04 \x01(\x05H\x02R\x0emaxConcurrency\x88\x01\x01\x42\x14\n\x12_max_cost_nano_usdB\x0c\n\n_max_stepsB\x12\n\x10_max_concurrency\"\xe7\x05\n\x04Step\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n\x04when\x18\x02 \x01(\tR\x04when\x12\x31\n\x06policy\x18\x03 \x01(\x0b\x32\x19.promptwire.v1.StepPolicyR\x06policy\x12-\n\x04next\x18\x04 \x03(\x0b\x32\x19.promptwire.v1.TransitionR\x04next\x12\x1d\n\noutput_key\x18\x05 \x01(\tR\toutputKey\x12\x35\n\x06prompt\x18\x06 \x01(\x0b\x32\x1b.promptwire.v1.PromptActionH\x00R\x06prompt\x12;\n\x08parallel\x18\x07 \x01(\x0b\x32\x1d.promptwire.v1.ParallelActionH\x00R\x08parallel\x12\x38\n\x07\x63ompare\x18\x08 \x01(\x0b\x32\x1c.promptwire.v1.CompareActionH\x00R\x07\x63ompare\x12,\n\x03map\x18\t \x01(\x0b\x32\x18.promptwire.v1.MapActionH\x00R\x03map\x12\x32\n\x05\x63hain\x18\n \x01(\x0b\x32\x1a.promptwire.v1.ChainActionH\x00R\x05\x63hain\x12>\n\ttransform\x18\x0b \x01(\x0b\x32\x1e.promptwire.v1.TransformActionH\x00R\ttransform\x12\x32\n\x05\x65mbed\x18\x0c \x01(\x0b\x32\x1a.promptwire.v1.EmbedActionH\x00R\x05\x65mbed\x12;\n\x08retrieve\x18\r \x01(\x0b\x32\x1d.promptwire.v1.RetrieveActionH\x00R\x08retrieve\x12\x32\n\x05image\x18\x0e \x01(\x0b\x32\x1a.promptwire.v1.ImageActionH\x00R\x05image\x12;\n\x08\x65valuate\x18\x0f \x01(\x0b\x32\x1d.promptwire.v1.EvaluateActionH\x00R\x08\x65valuateB\x08\n\x06\x61\x63tion\"\xfb\x02\n\nStepPolicy\x12\x33\n\x07timeout\x18\x01 \x01(\x0b\x32\x19.google.protobuf.DurationR\x07timeout\x12\x1f\n\x08\x61ttempts\x18\x02 \x01(\x05H\x00R\x08\x61ttempts\x88\x01\x01\x12<\n\x08on_error\x18\x03 \x01(\x0e\x32!.promptwire.v1.StepPolicy.OnErrorR\x07onError\x12&\n\x0c\x64\x65\x66\x61ult_json\x18\x04 \x01(\tH\x01R\x0b\x64\x65\x66\x61ultJson\x88\x01\x01\x12\x1b\n\tgoto_step\x18\x05 \x01(\tR\x08gotoStep\"v\n\x07OnError\x12\x18\n\x14ON_ERROR_UNSPECIFIED\x10\x00\x12\x11\n\rON_ERROR_FAIL\x10\x01\x12\x11\n\rON_ERROR_SKIP\x10\x02\x12\x18\n\x14ON_ERROR_USE_DEFAULT\x10\x03\x12\x11\n\rON_ERROR_GOTO\x10\x04\x42\x0b\n\t_attemptsB\x0f\n\r_default_json\"0\n\nTransition\x12\x12\n\x04when\x18\x01 \x01(\tR\x04when\x12\x0e\n\x02to\x18\x02 \x01(\tR\x02to\"\xaa\x02\n\x0cPromptAction\x12\x16\n\x06system\x18\x01 \x01(\tR\x06system\x12\x12\n\x04user\x18\x02 \x01(\tR\x04user\x12\x36\n\x08messages\x18\x03 \x03(\x0b\x32\x1a.promptwire.v1.ChatMessageR\x08messages\x12\x16\n\x06models\x18\x04 \x03(\tR\x06models\x12\x41\n\ngeneration\x18\x05 \x01(\x0b\x32!.promptwire.v1.GenerationSettingsR\ngeneration\x12\'\n\x0f\x63onversation_id\x18\x06 \x01(\tR\x0e\x63onversationId\x12\x32\n\x05\x63\x61\x63he\x18\x07 \x01(\x0b\x32\x1c.promptwire.v1.CacheSettingsR\x05\x63\x61\x63he\"\xf0\x01\n\x0eParallelAction\x12\x31\n\x08\x62ranches\x18\x01 \x03(\x0b\x32\x15.promptwire.v1.BranchR\x08\x62ranches\x12\x36\n\x04join\x18\x02 \x01(\x0e\x32\".promptwire.v1.ParallelAction.JoinR\x04join\x12\x1b\n\x06quorum\x18\x03 \x01(\x05H\x00R\x06quorum\x88\x01\x01\"K\n\x04Join\x12\x14\n\x10JOIN_UNSPECIFIED\x10\x00\x12\x0c\n\x08JOIN_ALL\x10\x01\x12\x0e\n\nJOIN_FIRST\x10\x02\x12\x0f\n\x0bJOIN_QUORUM\x10\x03\x42\t\n\x07_quorum\"C\n\x06\x42ranch\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12)\n\x05steps\x18\x02 \x03(\x0b\x32\x13.promptwire.v1.StepR\x05steps\"\x94\x01\n\rCompareAction\x12\x33\n\x06prompt\x18\x01 \x01(\x0b\x32\x1b.promptwire.v1.PromptActionR\x06prompt\x12\x16\n\x06models\x18\x02 \x03(\tR\x06models\x12\x36\n\tevaluator\x18\x03 \x01(\x0b\x32\x18.promptwire.v1.EvaluatorR\tevaluator\"\xe3\x02\n\tEvaluator\x12\x35\n\x05judge\x18\x01 \x01(\x0b\x32\x1d.promptwire.v1.JudgeEvaluatorH\x00R\x05judge\x12 \n\nexpression\x18\x02 \x01(\tH\x00R\nexpression\x12=\n\x08\x62uilt_in\x18\x03 \x01(\x0e\x32 .promptwire.v1.Evaluator.BuiltInH\x00R\x07\x62uiltIn\x12\x18\n\x06plugin\x18\x04 \x01(\tH\x00R\x06plugin\"\x96\x01\n\x07\x42uiltIn\x12\x18\n\x14\x42UILT_IN_UNSPECIFIED\x10\x00\x12\x15\n\x11\x42UILT_IN_MAJORITY\x10\x01\x12\x14\n\x10\x42UILT_IN_LONGEST\x10\x02\x12\x17\n\x13\x42UILT_IN_VALID_JSON\x10\x03\x12\x15\n\x11\x42UILT_IN_CHEAPEST\x10\x04\x12\x14\n\x10\x42UILT_IN_FASTEST\x10\x05\x42\x0b\n\tevaluator\"p\n\x0eJudgeEvaluator\x12\x16\n\x06models\x18\x01 \x03(\tR\x06models\x12\x16\n\x06rubric\x18\x02 \x01(\tR\x06rubric\x12 \n\tmax_score\x18\x03 \x01(\x01H\x00R\x08maxScore\x88\x01\x01\x42\x0c\n\n_max_score\"\xdb\x01\n\tMapAction\x12\x14\n\x05items\x18\x01 \x01(\tR\x05items\x12\x1b\n\titem_name\x18\x02 \x01(\tR\x08itemName\x12)\n\x05steps\x18\x03 \x03(\x0b\x32\x13.promptwire.v1.StepR\x05steps\x12,\n\x0fmax_concurrency\x18\x04 \x01(\x05H\x00R\x0emaxConcurrency\x88\x01\x01\x12 \n\tmax_items\x18\x05 \x01(\x05H\x01R\x08maxItems\x88\x01\x01\x42\x12\n\x10_max_concurrencyB\x0c\n\n_max_items\"\xb7\x01\n\x0b\x43hainAction\x12-\n\x05\x63hain\x18\x01 \x01(\x0b\x32\x17.promptwire.v1.ChainRefR\x05\x63hain\x12>\n\x06inputs\x18\x02 \x03(\x0b\x32&.promptwire.v1.ChainAction.InputsEntryR\x06inputs\x1a\x39\n\x0bInputsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x02\x38\x01\"[\n\x08\x43hainRef\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n\x07version\x18\x02 \x01(\x03H\x00R\x07version\x12\x16\n\x05label\x18\x03 \x01(\tH\x00R\x05labelB\x07\n\x05which\"\x94\x01\n\x0fTransformAction\x12\x1c\n\x08template\x18\x01 \x01(\tH\x00R\x08template\x12 \n\nexpression\x18\x02 \x01(\tH\x00R\nexpression\x12\x38\n\x06object\x18\x03 \x01(\x0b\x32\x1e.promptwire.v1.TransformObjectH\x00R\x06objectB\x07\n\x05value\"\x90\x01\n\x0fTransformObject\x12\x42\n\x06\x66ields\x18\x01 \x03(\x0b\x32*.promptwire.v1.TransformObject.FieldsEntryR\x06\x66ields\x1a\x39\n\x0b\x46ieldsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x02\x38\x01\"m\n\x0b\x45mbedAction\x12\x14\n\x05model\x18\x01 \x01(\tR\x05model\x12\x14\n\x05texts\x18\x02 \x01(\tR\x05texts\x12#\n\ndimensions\x18\x03 \x01(\x05H\x00R\ndimensions\x88\x01\x01\x42\r\n\x0b_dimensions\"`\n\x0eRetrieveAction\x12\x14\n\x05index\x18\x01 \x01(\tR\x05index\x12\x14\n\x05query\x18\x02 \x01(\tR\x05query\x12\x18\n\x05top_k\x18\x03 \x01(\x05H\x00R\x04topK\x88\x01\x01\x42\x08\n\x06_top_k\"\xa3\x01\n\x0bImageAction\x12\x14\n\x05image\x18\x01 \x01(\tR\x05image\x12 \n\tmax_width\x18\x02 \x01(\x05H\x00R\x08maxWidth\x88\x01\x01\x12\"\n\nmax_height\x18\x03 \x01(\x05H\x01R\tmaxHeight\x88\x01\x01\x12\x1b\n\tmime_type\x18\x04 \x01(\tR\x08mimeTypeB\x0c\n\n_max_widthB\r\n\x0b_max_height\"h\n\x0e\x45valuateAction\x12\x1e\n\ncandidates\x18\x01 \x01(\tR\ncandidates\x12\x36\n\tevaluator\x18\x02 \x01(\x0b\x32\x18.promptwire.v1.EvaluatorR\tevaluatorBD\n\x11\x64\x65v.promptwire.v1P\x01Z-promptwire.dev/gen/promptwire/v1;promptwirev1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19promptwire/v1/chain.proto\x12\rpromptwire.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x18promptwire/v1/chat.proto\x1a\x1bpromptwire/v1/content.proto\x1a\x19promptwire/v1/error.proto\x1a\x1epromptwire/v1/generation.proto\"\x8a\x03\n\tChainSpec\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12 \n\x0b\x64\x65scription\x18\x02 \x01(\tR\x0b\x64\x65scription\x12\x31\n\x06inputs\x18\x03 \x03(\x0b\x32\x19.promptwire.v1.ChainInputR\x06inputs\x12)\n\x05steps\x18\x04 \x03(\x0b\x32\x13.promptwire.v1.StepR\x05steps\x12?\n\x07outputs\x18\x05 \x03(\x0b\x32%.promptwire.v1.ChainSpec.OutputsEntryR\x07outputs\x12\x38\n\x08\x64\x65\x66\x61ults\x18\x06 \x01(\x0b\x32\x1c.promptwire.v1.ChainDefaultsR\x08\x64\x65\x66\x61ults\x12\x32\n\x06limits\x18\x07 \x01(\x0b\x32\x1a.promptwire.v1.ChainLimitsR\x06limits\x1a:\n\x0cOutputsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x02\x38\x01\"\xca\x01\n\nChainInput\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12 \n\x0b\x64\x65scription\x18\x02 \x01(\tR\x0b\x64\x65scription\x12\x1f\n\x0bjson_schema\x18\x03 \x01(\tR\njsonSchema\x12\x1f\n\x08required\x18\x04 \x01(\x08H\x00R\x08required\x88\x01\x01\x12&\n\x0c\x64\x65\x66\x61ult_json\x18\x05 \x01(\tH\x01R\x0b\x64\x65\x66\x61ultJson\x88\x01\x01\x42\x0b\n\t_requiredB\x0f\n\r_default_json\"\x9d\x01\n\rChainDefaults\x12\x16\n\x06models\x18\x01 \x03(\tR\x06models\x12\x41\n\ngeneration\x18\x02 \x01(\x0b\x32!.promptwire.v1.GenerationSettingsR\ngeneration\x12\x31\n\x06policy\x18\x03 \x01(\x0b\x32\x19.promptwire.v1.StepPolicyR\x06policy\"\xfa\x01\n\x0b\x43hainLimits\x12\x33\n\x07timeout\x18\x01 \x01(\x0b\x32\x19.google.protobuf.DurationR\x07timeout\x12.\n\x11max_cost_nano_usd\x18\x02 \x01(\x03H\x00R\x0emaxCostNanoUsd\x88\x01\x01\x12 \n\tmax_steps\x18\x03 \x01(\x05H\x01R\x08maxSteps\x88\x01\x01\x12,\n\x0fmax_concurrency\x18\x04 \x01(\x05H\x02R\x0emaxConcurrency\x88\x01\x01\x42\x14\n\x12_max_cost_nano_usdB\x0c\n\n_max_stepsB\x12\n\x10_max_concurrency\"\xe7\x05\n\x04Step\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n\x04when\x18\x02 \x01(\tR\x04when\x12\x31\n\x06policy\x18\x03 \x01(\x0b\x32\x19.promptwire.v1.StepPolicyR\x06policy\x12-\n\x04next\x18\x04 \x03(\x0b\x32\x19.promptwire.v1.TransitionR\x04next\x12\x1d\n\noutput_key\x18\x05 \x01(\tR\toutputKey\x12\x35\n\x06prompt\x18\x06 \x01(\x0b\x32\x1b.promptwire.v1.PromptActionH\x00R\x06prompt\x12;\n\x08parallel\x18\x07 \x01(\x0b\x32\x1d.promptwire.v1.ParallelActionH\x00R\x08parallel\x12\x38\n\x07\x63ompare\x18\x08 \x01(\x0b\x32\x1c.promptwire.v1.CompareActionH\x00R\x07\x63ompare\x12,\n\x03map\x18\t \x01(\x0b\x32\x18.promptwire.v1.MapActionH\x00R\x03map\x12\x32\n\x05\x63hain\x18\n \x01(\x0b\x32\x1a.promptwire.v1.ChainActionH\x00R\x05\x63hain\x12>\n\ttransform\x18\x0b \x01(\x0b\x32\x1e.promptwire.v1.TransformActionH\x00R\ttransform\x12\x32\n\x05\x65mbed\x18\x0c \x01(\x0b\x32\x1a.promptwire.v1.EmbedActionH\x00R\x05\x65mbed\x12;\n\x08retrieve\x18\r \x01(\x0b\x32\x1d.promptwire.v1.RetrieveActionH\x00R\x08retrieve\x12\x32\n\x05image\x18\x0e \x01(\x0b\x32\x1a.promptwire.v1.ImageActionH\x00R\x05image\x12;\n\x08\x65valuate\x18\x0f \x01(\x0b\x32\x1d.promptwire.v1.EvaluateActionH\x00R\x08\x65valuateB\x08\n\x06\x61\x63tion\"\xfb\x02\n\nStepPolicy\x12\x33\n\x07timeout\x18\x01 \x01(\x0b\x32\x19.google.protobuf.DurationR\x07timeout\x12\x1f\n\x08\x61ttempts\x18\x02 \x01(\x05H\x00R\x08\x61ttempts\x88\x01\x01\x12<\n\x08on_error\x18\x03 \x01(\x0e\x32!.promptwire.v1.StepPolicy.OnErrorR\x07onError\x12&\n\x0c\x64\x65\x66\x61ult_json\x18\x04 \x01(\tH\x01R\x0b\x64\x65\x66\x61ultJson\x88\x01\x01\x12\x1b\n\tgoto_step\x18\x05 \x01(\tR\x08gotoStep\"v\n\x07OnError\x12\x18\n\x14ON_ERROR_UNSPECIFIED\x10\x00\x12\x11\n\rON_ERROR_FAIL\x10\x01\x12\x11\n\rON_ERROR_SKIP\x10\x02\x12\x18\n\x14ON_ERROR_USE_DEFAULT\x10\x03\x12\x11\n\rON_ERROR_GOTO\x10\x04\x42\x0b\n\t_attemptsB\x0f\n\r_default_json\"0\n\nTransition\x12\x12\n\x04when\x18\x01 \x01(\tR\x04when\x12\x0e\n\x02to\x18\x02 \x01(\tR\x02to\"\xaa\x02\n\x0cPromptAction\x12\x16\n\x06system\x18\x01 \x01(\tR\x06system\x12\x12\n\x04user\x18\x02 \x01(\tR\x04user\x12\x36\n\x08messages\x18\x03 \x03(\x0b\x32\x1a.promptwire.v1.ChatMessageR\x08messages\x12\x16\n\x06models\x18\x04 \x03(\tR\x06models\x12\x41\n\ngeneration\x18\x05 \x01(\x0b\x32!.promptwire.v1.GenerationSettingsR\ngeneration\x12\'\n\x0f\x63onversation_id\x18\x06 \x01(\tR\x0e\x63onversationId\x12\x32\n\x05\x63\x61\x63he\x18\x07 \x01(\x0b\x32\x1c.promptwire.v1.CacheSettingsR\x05\x63\x61\x63he\"\xf0\x01\n\x0eParallelAction\x12\x31\n\x08\x62ranches\x18\x01 \x03(\x0b\x32\x15.promptwire.v1.BranchR\x08\x62ranches\x12\x36\n\x04join\x18\x02 \x01(\x0e\x32\".promptwire.v1.ParallelAction.JoinR\x04join\x12\x1b\n\x06quorum\x18\x03 \x01(\x05H\x00R\x06quorum\x88\x01\x01\"K\n\x04Join\x12\x14\n\x10JOIN_UNSPECIFIED\x10\x00\x12\x0c\n\x08JOIN_ALL\x10\x01\x12\x0e\n\nJOIN_FIRST\x10\x02\x12\x0f\n\x0bJOIN_QUORUM\x10\x03\x42\t\n\x07_quorum\"C\n\x06\x42ranch\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12)\n\x05steps\x18\x02 \x03(\x0b\x32\x13.promptwire.v1.StepR\x05steps\"\x94\x01\n\rCompareAction\x12\x33\n\x06prompt\x18\x01 \x01(\x0b\x32\x1b.promptwire.v1.PromptActionR\x06prompt\x12\x16\n\x06models\x18\x02 \x03(\tR\x06models\x12\x36\n\tevaluator\x18\x03 \x01(\x0b\x32\x18.promptwire.v1.EvaluatorR\tevaluator\"\xe3\x02\n\tEvaluator\x12\x35\n\x05judge\x18\x01 \x01(\x0b\x32\x1d.promptwire.v1.JudgeEvaluatorH\x00R\x05judge\x12 \n\nexpression\x18\x02 \x01(\tH\x00R\nexpression\x12=\n\x08\x62uilt_in\x18\x03 \x01(\x0e\x32 .promptwire.v1.Evaluator.BuiltInH\x00R\x07\x62uiltIn\x12\x18\n\x06plugin\x18\x04 \x01(\tH\x00R\x06plugin\"\x96\x01\n\x07\x42uiltIn\x12\x18\n\x14\x42UILT_IN_UNSPECIFIED\x10\x00\x12\x15\n\x11\x42UILT_IN_MAJORITY\x10\x01\x12\x14\n\x10\x42UILT_IN_LONGEST\x10\x02\x12\x17\n\x13\x42UILT_IN_VALID_JSON\x10\x03\x12\x15\n\x11\x42UILT_IN_CHEAPEST\x10\x04\x12\x14\n\x10\x42UILT_IN_FASTEST\x10\x05\x42\x0b\n\tevaluator\"p\n\x0eJudgeEvaluator\x12\x16\n\x06models\x18\x01 \x03(\tR\x06models\x12\x16\n\x06rubric\x18\x02 \x01(\tR\x06rubric\x12 \n\tmax_score\x18\x03 \x01(\x01H\x00R\x08maxScore\x88\x01\x01\x42\x0c\n\n_max_score\"\xdb\x01\n\tMapAction\x12\x14\n\x05items\x18\x01 \x01(\tR\x05items\x12\x1b\n\titem_name\x18\x02 \x01(\tR\x08itemName\x12)\n\x05steps\x18\x03 \x03(\x0b\x32\x13.promptwire.v1.StepR\x05steps\x12,\n\x0fmax_concurrency\x18\x04 \x01(\x05H\x00R\x0emaxConcurrency\x88\x01\x01\x12 \n\tmax_items\x18\x05 \x01(\x05H\x01R\x08maxItems\x88\x01\x01\x42\x12\n\x10_max_concurrencyB\x0c\n\n_max_items\"\xb7\x01\n\x0b\x43hainAction\x12-\n\x05\x63hain\x18\x01 \x01(\x0b\x32\x17.promptwire.v1.ChainRefR\x05\x63hain\x12>\n\x06inputs\x18\x02 \x03(\x0b\x32&.promptwire.v1.ChainAction.InputsEntryR\x06inputs\x1a\x39\n\x0bInputsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x02\x38\x01\"q\n\x08\x43hainRef\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n\x07version\x18\x02 \x01(\x03H\x00R\x07version\x12\x16\n\x05label\x18\x03 \x01(\tH\x00R\x05label\x12\x14\n\x04hash\x18\x04 \x01(\tH\x00R\x04hashB\x07\n\x05which\"\x94\x01\n\x0fTransformAction\x12\x1c\n\x08template\x18\x01 \x01(\tH\x00R\x08template\x12 \n\nexpression\x18\x02 \x01(\tH\x00R\nexpression\x12\x38\n\x06object\x18\x03 \x01(\x0b\x32\x1e.promptwire.v1.TransformObjectH\x00R\x06objectB\x07\n\x05value\"\x90\x01\n\x0fTransformObject\x12\x42\n\x06\x66ields\x18\x01 \x03(\x0b\x32*.promptwire.v1.TransformObject.FieldsEntryR\x06\x66ields\x1a\x39\n\x0b\x46ieldsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x02\x38\x01\"m\n\x0b\x45mbedAction\x12\x14\n\x05model\x18\x01 \x01(\tR\x05model\x12\x14\n\x05texts\x18\x02 \x01(\tR\x05texts\x12#\n\ndimensions\x18\x03 \x01(\x05H\x00R\ndimensions\x88\x01\x01\x42\r\n\x0b_dimensions\"`\n\x0eRetrieveAction\x12\x14\n\x05index\x18\x01 \x01(\tR\x05index\x12\x14\n\x05query\x18\x02 \x01(\tR\x05query\x12\x18\n\x05top_k\x18\x03 \x01(\x05H\x00R\x04topK\x88\x01\x01\x42\x08\n\x06_top_k\"\xa3\x01\n\x0bImageAction\x12\x14\n\x05image\x18\x01 \x01(\tR\x05image\x12 \n\tmax_width\x18\x02 \x01(\x05H\x00R\x08maxWidth\x88\x01\x01\x12\"\n\nmax_height\x18\x03 \x01(\x05H\x01R\tmaxHeight\x88\x01\x01\x12\x1b\n\tmime_type\x18\x04 \x01(\tR\x08mimeTypeB\x0c\n\n_max_widthB\r\n\x0b_max_height\"h\n\x0e\x45valuateAction\x12\x1e\n\ncandidates\x18\x01 \x01(\tR\ncandidates\x12\x36\n\tevaluator\x18\x02 \x01(\x0b\x32\x18.promptwire.v1.EvaluatorR\tevaluator\"\x84\x01\n\nChainFault\x12\x14\n\x05\x66ield\x18\x01 \x01(\tR\x05\x66ield\x12\x18\n\x07message\x18\x02 \x01(\tR\x07message\x12\x32\n\x06reason\x18\x03 \x01(\x0e\x32\x1a.promptwire.v1.ErrorReasonR\x06reason\x12\x12\n\x04line\x18\x04 \x01(\x05R\x04lineBD\n\x11\x64\x65v.promptwire.v1P\x01Z-promptwire.dev/gen/promptwire/v1;promptwirev1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,60 +43,62 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CHAINACTION_INPUTSENTRY']._serialized_options = b'8\001'
   _globals['_TRANSFORMOBJECT_FIELDSENTRY']._loaded_options = None
   _globals['_TRANSFORMOBJECT_FIELDSENTRY']._serialized_options = b'8\001'
-  _globals['_CHAINSPEC']._serialized_start=164
-  _globals['_CHAINSPEC']._serialized_end=558
-  _globals['_CHAINSPEC_OUTPUTSENTRY']._serialized_start=500
-  _globals['_CHAINSPEC_OUTPUTSENTRY']._serialized_end=558
-  _globals['_CHAININPUT']._serialized_start=561
-  _globals['_CHAININPUT']._serialized_end=763
-  _globals['_CHAINDEFAULTS']._serialized_start=766
-  _globals['_CHAINDEFAULTS']._serialized_end=923
-  _globals['_CHAINLIMITS']._serialized_start=926
-  _globals['_CHAINLIMITS']._serialized_end=1176
-  _globals['_STEP']._serialized_start=1179
-  _globals['_STEP']._serialized_end=1922
-  _globals['_STEPPOLICY']._serialized_start=1925
-  _globals['_STEPPOLICY']._serialized_end=2304
-  _globals['_STEPPOLICY_ONERROR']._serialized_start=2156
-  _globals['_STEPPOLICY_ONERROR']._serialized_end=2274
-  _globals['_TRANSITION']._serialized_start=2306
-  _globals['_TRANSITION']._serialized_end=2354
-  _globals['_PROMPTACTION']._serialized_start=2357
-  _globals['_PROMPTACTION']._serialized_end=2655
-  _globals['_PARALLELACTION']._serialized_start=2658
-  _globals['_PARALLELACTION']._serialized_end=2898
-  _globals['_PARALLELACTION_JOIN']._serialized_start=2812
-  _globals['_PARALLELACTION_JOIN']._serialized_end=2887
-  _globals['_BRANCH']._serialized_start=2900
-  _globals['_BRANCH']._serialized_end=2967
-  _globals['_COMPAREACTION']._serialized_start=2970
-  _globals['_COMPAREACTION']._serialized_end=3118
-  _globals['_EVALUATOR']._serialized_start=3121
-  _globals['_EVALUATOR']._serialized_end=3476
-  _globals['_EVALUATOR_BUILTIN']._serialized_start=3313
-  _globals['_EVALUATOR_BUILTIN']._serialized_end=3463
-  _globals['_JUDGEEVALUATOR']._serialized_start=3478
-  _globals['_JUDGEEVALUATOR']._serialized_end=3590
-  _globals['_MAPACTION']._serialized_start=3593
-  _globals['_MAPACTION']._serialized_end=3812
-  _globals['_CHAINACTION']._serialized_start=3815
-  _globals['_CHAINACTION']._serialized_end=3998
-  _globals['_CHAINACTION_INPUTSENTRY']._serialized_start=3941
-  _globals['_CHAINACTION_INPUTSENTRY']._serialized_end=3998
-  _globals['_CHAINREF']._serialized_start=4000
-  _globals['_CHAINREF']._serialized_end=4091
-  _globals['_TRANSFORMACTION']._serialized_start=4094
-  _globals['_TRANSFORMACTION']._serialized_end=4242
-  _globals['_TRANSFORMOBJECT']._serialized_start=4245
-  _globals['_TRANSFORMOBJECT']._serialized_end=4389
-  _globals['_TRANSFORMOBJECT_FIELDSENTRY']._serialized_start=4332
-  _globals['_TRANSFORMOBJECT_FIELDSENTRY']._serialized_end=4389
-  _globals['_EMBEDACTION']._serialized_start=4391
-  _globals['_EMBEDACTION']._serialized_end=4500
-  _globals['_RETRIEVEACTION']._serialized_start=4502
-  _globals['_RETRIEVEACTION']._serialized_end=4598
-  _globals['_IMAGEACTION']._serialized_start=4601
-  _globals['_IMAGEACTION']._serialized_end=4764
-  _globals['_EVALUATEACTION']._serialized_start=4766
-  _globals['_EVALUATEACTION']._serialized_end=4870
+  _globals['_CHAINSPEC']._serialized_start=191
+  _globals['_CHAINSPEC']._serialized_end=585
+  _globals['_CHAINSPEC_OUTPUTSENTRY']._serialized_start=527
+  _globals['_CHAINSPEC_OUTPUTSENTRY']._serialized_end=585
+  _globals['_CHAININPUT']._serialized_start=588
+  _globals['_CHAININPUT']._serialized_end=790
+  _globals['_CHAINDEFAULTS']._serialized_start=793
+  _globals['_CHAINDEFAULTS']._serialized_end=950
+  _globals['_CHAINLIMITS']._serialized_start=953
+  _globals['_CHAINLIMITS']._serialized_end=1203
+  _globals['_STEP']._serialized_start=1206
+  _globals['_STEP']._serialized_end=1949
+  _globals['_STEPPOLICY']._serialized_start=1952
+  _globals['_STEPPOLICY']._serialized_end=2331
+  _globals['_STEPPOLICY_ONERROR']._serialized_start=2183
+  _globals['_STEPPOLICY_ONERROR']._serialized_end=2301
+  _globals['_TRANSITION']._serialized_start=2333
+  _globals['_TRANSITION']._serialized_end=2381
+  _globals['_PROMPTACTION']._serialized_start=2384
+  _globals['_PROMPTACTION']._serialized_end=2682
+  _globals['_PARALLELACTION']._serialized_start=2685
+  _globals['_PARALLELACTION']._serialized_end=2925
+  _globals['_PARALLELACTION_JOIN']._serialized_start=2839
+  _globals['_PARALLELACTION_JOIN']._serialized_end=2914
+  _globals['_BRANCH']._serialized_start=2927
+  _globals['_BRANCH']._serialized_end=2994
+  _globals['_COMPAREACTION']._serialized_start=2997
+  _globals['_COMPAREACTION']._serialized_end=3145
+  _globals['_EVALUATOR']._serialized_start=3148
+  _globals['_EVALUATOR']._serialized_end=3503
+  _globals['_EVALUATOR_BUILTIN']._serialized_start=3340
+  _globals['_EVALUATOR_BUILTIN']._serialized_end=3490
+  _globals['_JUDGEEVALUATOR']._serialized_start=3505
+  _globals['_JUDGEEVALUATOR']._serialized_end=3617
+  _globals['_MAPACTION']._serialized_start=3620
+  _globals['_MAPACTION']._serialized_end=3839
+  _globals['_CHAINACTION']._serialized_start=3842
+  _globals['_CHAINACTION']._serialized_end=4025
+  _globals['_CHAINACTION_INPUTSENTRY']._serialized_start=3968
+  _globals['_CHAINACTION_INPUTSENTRY']._serialized_end=4025
+  _globals['_CHAINREF']._serialized_start=4027
+  _globals['_CHAINREF']._serialized_end=4140
+  _globals['_TRANSFORMACTION']._serialized_start=4143
+  _globals['_TRANSFORMACTION']._serialized_end=4291
+  _globals['_TRANSFORMOBJECT']._serialized_start=4294
+  _globals['_TRANSFORMOBJECT']._serialized_end=4438
+  _globals['_TRANSFORMOBJECT_FIELDSENTRY']._serialized_start=4381
+  _globals['_TRANSFORMOBJECT_FIELDSENTRY']._serialized_end=4438
+  _globals['_EMBEDACTION']._serialized_start=4440
+  _globals['_EMBEDACTION']._serialized_end=4549
+  _globals['_RETRIEVEACTION']._serialized_start=4551
+  _globals['_RETRIEVEACTION']._serialized_end=4647
+  _globals['_IMAGEACTION']._serialized_start=4650
+  _globals['_IMAGEACTION']._serialized_end=4813
+  _globals['_EVALUATEACTION']._serialized_start=4815
+  _globals['_EVALUATEACTION']._serialized_end=4919
+  _globals['_CHAINFAULT']._serialized_start=4922
+  _globals['_CHAINFAULT']._serialized_end=5054
 # @@protoc_insertion_point(module_scope)

@@ -3,6 +3,7 @@ import datetime
 from google.protobuf import duration_pb2 as _duration_pb2
 from promptwire.v1 import chat_pb2 as _chat_pb2
 from promptwire.v1 import content_pb2 as _content_pb2
+from promptwire.v1 import error_pb2 as _error_pb2
 from promptwire.v1 import generation_pb2 as _generation_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -264,14 +265,16 @@ class ChainAction(_message.Message):
     def __init__(self, chain: _Optional[_Union[ChainRef, _Mapping]] = ..., inputs: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class ChainRef(_message.Message):
-    __slots__ = ("name", "version", "label")
+    __slots__ = ("name", "version", "label", "hash")
     NAME_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     LABEL_FIELD_NUMBER: _ClassVar[int]
+    HASH_FIELD_NUMBER: _ClassVar[int]
     name: str
     version: int
     label: str
-    def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ..., label: _Optional[str] = ...) -> None: ...
+    hash: str
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ..., label: _Optional[str] = ..., hash: _Optional[str] = ...) -> None: ...
 
 class TransformAction(_message.Message):
     __slots__ = ("template", "expression", "object")
@@ -335,3 +338,15 @@ class EvaluateAction(_message.Message):
     candidates: str
     evaluator: Evaluator
     def __init__(self, candidates: _Optional[str] = ..., evaluator: _Optional[_Union[Evaluator, _Mapping]] = ...) -> None: ...
+
+class ChainFault(_message.Message):
+    __slots__ = ("field", "message", "reason", "line")
+    FIELD_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    LINE_FIELD_NUMBER: _ClassVar[int]
+    field: str
+    message: str
+    reason: _error_pb2.ErrorReason
+    line: int
+    def __init__(self, field: _Optional[str] = ..., message: _Optional[str] = ..., reason: _Optional[_Union[_error_pb2.ErrorReason, str]] = ..., line: _Optional[int] = ...) -> None: ...

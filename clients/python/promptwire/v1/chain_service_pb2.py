@@ -25,11 +25,10 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from promptwire.v1 import chain_pb2 as promptwire_dot_v1_dot_chain__pb2
 from promptwire.v1 import chat_pb2 as promptwire_dot_v1_dot_chat__pb2
-from promptwire.v1 import error_pb2 as promptwire_dot_v1_dot_error__pb2
 from promptwire.v1 import run_pb2 as promptwire_dot_v1_dot_run__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!promptwire/v1/chain_service.proto\x12\rpromptwire.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x19promptwire/v1/chain.proto\x1a\x18promptwire/v1/chat.proto\x1a\x19promptwire/v1/error.proto\x1a\x17promptwire/v1/run.proto\"\xe4\x04\n\x0fRunChainRequest\x12\x18\n\x07prompts\x18\x01 \x03(\tR\x07prompts\x12,\n\x04spec\x18\x02 \x01(\x0b\x32\x18.promptwire.v1.ChainSpecR\x04spec\x12-\n\x05\x63hain\x18\x03 \x01(\x0b\x32\x17.promptwire.v1.ChainRefR\x05\x63hain\x12\x42\n\x06inputs\x18\x04 \x03(\x0b\x32*.promptwire.v1.RunChainRequest.InputsEntryR\x06inputs\x12\x1f\n\x0binputs_json\x18\x05 \x01(\tR\ninputsJson\x12\x14\n\x05model\x18\x06 \x01(\tR\x05model\x12\x1d\n\nrequest_id\x18\x07 \x01(\tR\trequestId\x12\x33\n\x08priority\x18\x08 \x01(\x0e\x32\x17.promptwire.v1.PriorityR\x08priority\x12\x42\n\x06labels\x18\t \x03(\x0b\x32*.promptwire.v1.RunChainRequest.LabelsEntryR\x06labels\x12\x32\n\x06limits\x18\n \x01(\x0b\x32\x1a.promptwire.v1.ChainLimitsR\x06limits\x12\x1d\n\nsession_id\x18\x0b \x01(\tR\tsessionId\x1a\x39\n\x0bInputsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x02\x38\x01\x1a\x39\n\x0bLabelsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x02\x38\x01\"\x8f\x02\n\x10RunChainResponse\x12\x15\n\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x1d\n\nrequest_id\x18\x02 \x01(\tR\trequestId\x12\x30\n\x06result\x18\x03 \x01(\x0b\x32\x18.promptwire.v1.RunResultR\x06result\x12\x1d\n\nchain_name\x18\x04 \x01(\tR\tchainName\x12(\n\rchain_version\x18\x05 \x01(\x03H\x00R\x0c\x63hainVersion\x88\x01\x01\x12\x1d\n\nchain_hash\x18\x06 \x01(\tR\tchainHash\x12\x19\n\x08trace_id\x18\x07 \x01(\tR\x07traceIdB\x10\n\x0e_chain_version\"\xe9\x02\n\x12StreamChainRequest\x12\x30\n\x03run\x18\x01 \x01(\x0b\x32\x1e.promptwire.v1.RunChainRequestR\x03run\x12S\n\ron_disconnect\x18\x02 \x01(\x0e\x32..promptwire.v1.StreamChainRequest.OnDisconnectR\x0conDisconnect\x12H\n\x12heartbeat_interval\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationR\x11heartbeatInterval\x12\x1d\n\nomit_parts\x18\x04 \x01(\x08R\tomitParts\"c\n\x0cOnDisconnect\x12\x1d\n\x19ON_DISCONNECT_UNSPECIFIED\x10\x00\x12\x18\n\x14ON_DISCONNECT_CANCEL\x10\x01\x12\x1a\n\x16ON_DISCONNECT_CONTINUE\x10\x02\"D\n\x13StreamChainResponse\x12-\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x17.promptwire.v1.RunEventR\x05\x65vent\"H\n\x14ValidateChainRequest\x12\x30\n\x03run\x18\x01 \x01(\x0b\x32\x1e.promptwire.v1.RunChainRequestR\x03run\"\x9d\x02\n\x15ValidateChainResponse\x12\x14\n\x05valid\x18\x01 \x01(\x08R\x05valid\x12\x31\n\x06\x66\x61ults\x18\x02 \x03(\x0b\x32\x19.promptwire.v1.ChainFaultR\x06\x66\x61ults\x12.\n\x04plan\x18\x03 \x03(\x0b\x32\x1a.promptwire.v1.PlannedStepR\x04plan\x12&\n\x0fmax_model_calls\x18\x04 \x01(\x03R\rmaxModelCalls\x12.\n\x11max_cost_nano_usd\x18\x05 \x01(\x03H\x00R\x0emaxCostNanoUsd\x88\x01\x01\x12\x1d\n\nchain_hash\x18\x06 \x01(\tR\tchainHashB\x14\n\x12_max_cost_nano_usd\"\x84\x01\n\nChainFault\x12\x14\n\x05\x66ield\x18\x01 \x01(\tR\x05\x66ield\x12\x18\n\x07message\x18\x02 \x01(\tR\x07message\x12\x32\n\x06reason\x18\x03 \x01(\x0e\x32\x1a.promptwire.v1.ErrorReasonR\x06reason\x12\x12\n\x04line\x18\x04 \x01(\x05R\x04line\"\xa9\x01\n\x0bPlannedStep\x12\x17\n\x07step_id\x18\x01 \x01(\tR\x06stepId\x12\x1b\n\tstep_path\x18\x02 \x01(\tR\x08stepPath\x12\x16\n\x06\x61\x63tion\x18\x03 \x01(\tR\x06\x61\x63tion\x12\x16\n\x06models\x18\x04 \x03(\tR\x06models\x12 \n\x0b\x63onditional\x18\x05 \x01(\x08R\x0b\x63onditional\x12\x12\n\x04next\x18\x06 \x03(\tR\x04next2\x94\x02\n\x0c\x43hainService\x12K\n\x08RunChain\x12\x1e.promptwire.v1.RunChainRequest\x1a\x1f.promptwire.v1.RunChainResponse\x12V\n\x0bStreamChain\x12!.promptwire.v1.StreamChainRequest\x1a\".promptwire.v1.StreamChainResponse0\x01\x12_\n\rValidateChain\x12#.promptwire.v1.ValidateChainRequest\x1a$.promptwire.v1.ValidateChainResponse\"\x03\x90\x02\x01\x42\x44\n\x11\x64\x65v.promptwire.v1P\x01Z-promptwire.dev/gen/promptwire/v1;promptwirev1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!promptwire/v1/chain_service.proto\x12\rpromptwire.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x19promptwire/v1/chain.proto\x1a\x18promptwire/v1/chat.proto\x1a\x17promptwire/v1/run.proto\"\xe4\x04\n\x0fRunChainRequest\x12\x18\n\x07prompts\x18\x01 \x03(\tR\x07prompts\x12,\n\x04spec\x18\x02 \x01(\x0b\x32\x18.promptwire.v1.ChainSpecR\x04spec\x12-\n\x05\x63hain\x18\x03 \x01(\x0b\x32\x17.promptwire.v1.ChainRefR\x05\x63hain\x12\x42\n\x06inputs\x18\x04 \x03(\x0b\x32*.promptwire.v1.RunChainRequest.InputsEntryR\x06inputs\x12\x1f\n\x0binputs_json\x18\x05 \x01(\tR\ninputsJson\x12\x14\n\x05model\x18\x06 \x01(\tR\x05model\x12\x1d\n\nrequest_id\x18\x07 \x01(\tR\trequestId\x12\x33\n\x08priority\x18\x08 \x01(\x0e\x32\x17.promptwire.v1.PriorityR\x08priority\x12\x42\n\x06labels\x18\t \x03(\x0b\x32*.promptwire.v1.RunChainRequest.LabelsEntryR\x06labels\x12\x32\n\x06limits\x18\n \x01(\x0b\x32\x1a.promptwire.v1.ChainLimitsR\x06limits\x12\x1d\n\nsession_id\x18\x0b \x01(\tR\tsessionId\x1a\x39\n\x0bInputsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x02\x38\x01\x1a\x39\n\x0bLabelsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x02\x38\x01\"\x8f\x02\n\x10RunChainResponse\x12\x15\n\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x1d\n\nrequest_id\x18\x02 \x01(\tR\trequestId\x12\x30\n\x06result\x18\x03 \x01(\x0b\x32\x18.promptwire.v1.RunResultR\x06result\x12\x1d\n\nchain_name\x18\x04 \x01(\tR\tchainName\x12(\n\rchain_version\x18\x05 \x01(\x03H\x00R\x0c\x63hainVersion\x88\x01\x01\x12\x1d\n\nchain_hash\x18\x06 \x01(\tR\tchainHash\x12\x19\n\x08trace_id\x18\x07 \x01(\tR\x07traceIdB\x10\n\x0e_chain_version\"\xe9\x02\n\x12StreamChainRequest\x12\x30\n\x03run\x18\x01 \x01(\x0b\x32\x1e.promptwire.v1.RunChainRequestR\x03run\x12S\n\ron_disconnect\x18\x02 \x01(\x0e\x32..promptwire.v1.StreamChainRequest.OnDisconnectR\x0conDisconnect\x12H\n\x12heartbeat_interval\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationR\x11heartbeatInterval\x12\x1d\n\nomit_parts\x18\x04 \x01(\x08R\tomitParts\"c\n\x0cOnDisconnect\x12\x1d\n\x19ON_DISCONNECT_UNSPECIFIED\x10\x00\x12\x18\n\x14ON_DISCONNECT_CANCEL\x10\x01\x12\x1a\n\x16ON_DISCONNECT_CONTINUE\x10\x02\"D\n\x13StreamChainResponse\x12-\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x17.promptwire.v1.RunEventR\x05\x65vent\"H\n\x14ValidateChainRequest\x12\x30\n\x03run\x18\x01 \x01(\x0b\x32\x1e.promptwire.v1.RunChainRequestR\x03run\"\x9d\x02\n\x15ValidateChainResponse\x12\x14\n\x05valid\x18\x01 \x01(\x08R\x05valid\x12\x31\n\x06\x66\x61ults\x18\x02 \x03(\x0b\x32\x19.promptwire.v1.ChainFaultR\x06\x66\x61ults\x12.\n\x04plan\x18\x03 \x03(\x0b\x32\x1a.promptwire.v1.PlannedStepR\x04plan\x12&\n\x0fmax_model_calls\x18\x04 \x01(\x03R\rmaxModelCalls\x12.\n\x11max_cost_nano_usd\x18\x05 \x01(\x03H\x00R\x0emaxCostNanoUsd\x88\x01\x01\x12\x1d\n\nchain_hash\x18\x06 \x01(\tR\tchainHashB\x14\n\x12_max_cost_nano_usd\"\xa9\x01\n\x0bPlannedStep\x12\x17\n\x07step_id\x18\x01 \x01(\tR\x06stepId\x12\x1b\n\tstep_path\x18\x02 \x01(\tR\x08stepPath\x12\x16\n\x06\x61\x63tion\x18\x03 \x01(\tR\x06\x61\x63tion\x12\x16\n\x06models\x18\x04 \x03(\tR\x06models\x12 \n\x0b\x63onditional\x18\x05 \x01(\x08R\x0b\x63onditional\x12\x12\n\x04next\x18\x06 \x03(\tR\x04next2\x94\x02\n\x0c\x43hainService\x12K\n\x08RunChain\x12\x1e.promptwire.v1.RunChainRequest\x1a\x1f.promptwire.v1.RunChainResponse\x12V\n\x0bStreamChain\x12!.promptwire.v1.StreamChainRequest\x1a\".promptwire.v1.StreamChainResponse0\x01\x12_\n\rValidateChain\x12#.promptwire.v1.ValidateChainRequest\x1a$.promptwire.v1.ValidateChainResponse\"\x03\x90\x02\x01\x42\x44\n\x11\x64\x65v.promptwire.v1P\x01Z-promptwire.dev/gen/promptwire/v1;promptwirev1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,28 +42,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RUNCHAINREQUEST_LABELSENTRY']._serialized_options = b'8\001'
   _globals['_CHAINSERVICE'].methods_by_name['ValidateChain']._loaded_options = None
   _globals['_CHAINSERVICE'].methods_by_name['ValidateChain']._serialized_options = b'\220\002\001'
-  _globals['_RUNCHAINREQUEST']._serialized_start=190
-  _globals['_RUNCHAINREQUEST']._serialized_end=802
-  _globals['_RUNCHAINREQUEST_INPUTSENTRY']._serialized_start=686
-  _globals['_RUNCHAINREQUEST_INPUTSENTRY']._serialized_end=743
-  _globals['_RUNCHAINREQUEST_LABELSENTRY']._serialized_start=745
-  _globals['_RUNCHAINREQUEST_LABELSENTRY']._serialized_end=802
-  _globals['_RUNCHAINRESPONSE']._serialized_start=805
-  _globals['_RUNCHAINRESPONSE']._serialized_end=1076
-  _globals['_STREAMCHAINREQUEST']._serialized_start=1079
-  _globals['_STREAMCHAINREQUEST']._serialized_end=1440
-  _globals['_STREAMCHAINREQUEST_ONDISCONNECT']._serialized_start=1341
-  _globals['_STREAMCHAINREQUEST_ONDISCONNECT']._serialized_end=1440
-  _globals['_STREAMCHAINRESPONSE']._serialized_start=1442
-  _globals['_STREAMCHAINRESPONSE']._serialized_end=1510
-  _globals['_VALIDATECHAINREQUEST']._serialized_start=1512
-  _globals['_VALIDATECHAINREQUEST']._serialized_end=1584
-  _globals['_VALIDATECHAINRESPONSE']._serialized_start=1587
-  _globals['_VALIDATECHAINRESPONSE']._serialized_end=1872
-  _globals['_CHAINFAULT']._serialized_start=1875
-  _globals['_CHAINFAULT']._serialized_end=2007
-  _globals['_PLANNEDSTEP']._serialized_start=2010
-  _globals['_PLANNEDSTEP']._serialized_end=2179
-  _globals['_CHAINSERVICE']._serialized_start=2182
-  _globals['_CHAINSERVICE']._serialized_end=2458
+  _globals['_RUNCHAINREQUEST']._serialized_start=163
+  _globals['_RUNCHAINREQUEST']._serialized_end=775
+  _globals['_RUNCHAINREQUEST_INPUTSENTRY']._serialized_start=659
+  _globals['_RUNCHAINREQUEST_INPUTSENTRY']._serialized_end=716
+  _globals['_RUNCHAINREQUEST_LABELSENTRY']._serialized_start=718
+  _globals['_RUNCHAINREQUEST_LABELSENTRY']._serialized_end=775
+  _globals['_RUNCHAINRESPONSE']._serialized_start=778
+  _globals['_RUNCHAINRESPONSE']._serialized_end=1049
+  _globals['_STREAMCHAINREQUEST']._serialized_start=1052
+  _globals['_STREAMCHAINREQUEST']._serialized_end=1413
+  _globals['_STREAMCHAINREQUEST_ONDISCONNECT']._serialized_start=1314
+  _globals['_STREAMCHAINREQUEST_ONDISCONNECT']._serialized_end=1413
+  _globals['_STREAMCHAINRESPONSE']._serialized_start=1415
+  _globals['_STREAMCHAINRESPONSE']._serialized_end=1483
+  _globals['_VALIDATECHAINREQUEST']._serialized_start=1485
+  _globals['_VALIDATECHAINREQUEST']._serialized_end=1557
+  _globals['_VALIDATECHAINRESPONSE']._serialized_start=1560
+  _globals['_VALIDATECHAINRESPONSE']._serialized_end=1845
+  _globals['_PLANNEDSTEP']._serialized_start=1848
+  _globals['_PLANNEDSTEP']._serialized_end=2017
+  _globals['_CHAINSERVICE']._serialized_start=2020
+  _globals['_CHAINSERVICE']._serialized_end=2296
 # @@protoc_insertion_point(module_scope)

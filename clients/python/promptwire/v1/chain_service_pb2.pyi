@@ -3,7 +3,6 @@ import datetime
 from google.protobuf import duration_pb2 as _duration_pb2
 from promptwire.v1 import chain_pb2 as _chain_pb2
 from promptwire.v1 import chat_pb2 as _chat_pb2
-from promptwire.v1 import error_pb2 as _error_pb2
 from promptwire.v1 import run_pb2 as _run_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -113,24 +112,12 @@ class ValidateChainResponse(_message.Message):
     MAX_COST_NANO_USD_FIELD_NUMBER: _ClassVar[int]
     CHAIN_HASH_FIELD_NUMBER: _ClassVar[int]
     valid: bool
-    faults: _containers.RepeatedCompositeFieldContainer[ChainFault]
+    faults: _containers.RepeatedCompositeFieldContainer[_chain_pb2.ChainFault]
     plan: _containers.RepeatedCompositeFieldContainer[PlannedStep]
     max_model_calls: int
     max_cost_nano_usd: int
     chain_hash: str
-    def __init__(self, valid: bool = ..., faults: _Optional[_Iterable[_Union[ChainFault, _Mapping]]] = ..., plan: _Optional[_Iterable[_Union[PlannedStep, _Mapping]]] = ..., max_model_calls: _Optional[int] = ..., max_cost_nano_usd: _Optional[int] = ..., chain_hash: _Optional[str] = ...) -> None: ...
-
-class ChainFault(_message.Message):
-    __slots__ = ("field", "message", "reason", "line")
-    FIELD_FIELD_NUMBER: _ClassVar[int]
-    MESSAGE_FIELD_NUMBER: _ClassVar[int]
-    REASON_FIELD_NUMBER: _ClassVar[int]
-    LINE_FIELD_NUMBER: _ClassVar[int]
-    field: str
-    message: str
-    reason: _error_pb2.ErrorReason
-    line: int
-    def __init__(self, field: _Optional[str] = ..., message: _Optional[str] = ..., reason: _Optional[_Union[_error_pb2.ErrorReason, str]] = ..., line: _Optional[int] = ...) -> None: ...
+    def __init__(self, valid: bool = ..., faults: _Optional[_Iterable[_Union[_chain_pb2.ChainFault, _Mapping]]] = ..., plan: _Optional[_Iterable[_Union[PlannedStep, _Mapping]]] = ..., max_model_calls: _Optional[int] = ..., max_cost_nano_usd: _Optional[int] = ..., chain_hash: _Optional[str] = ...) -> None: ...
 
 class PlannedStep(_message.Message):
     __slots__ = ("step_id", "step_path", "action", "models", "conditional", "next")

@@ -46,6 +46,8 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ERROR_REASON_CHAIN_FAILED: _ClassVar[ErrorReason]
     ERROR_REASON_ETAG_MISMATCH: _ClassVar[ErrorReason]
     ERROR_REASON_UPSTREAM_INVALID_REQUEST: _ClassVar[ErrorReason]
+    ERROR_REASON_ALREADY_EXISTS: _ClassVar[ErrorReason]
+    ERROR_REASON_IN_USE: _ClassVar[ErrorReason]
 ERROR_REASON_UNSPECIFIED: ErrorReason
 ERROR_REASON_OVERLOADED: ErrorReason
 ERROR_REASON_DRAINING: ErrorReason
@@ -81,6 +83,8 @@ ERROR_REASON_CANCELLED: ErrorReason
 ERROR_REASON_CHAIN_FAILED: ErrorReason
 ERROR_REASON_ETAG_MISMATCH: ErrorReason
 ERROR_REASON_UPSTREAM_INVALID_REQUEST: ErrorReason
+ERROR_REASON_ALREADY_EXISTS: ErrorReason
+ERROR_REASON_IN_USE: ErrorReason
 
 class Failure(_message.Message):
     __slots__ = ("code", "reason", "message", "provider", "http_status", "retry_after", "provider_code", "field")
