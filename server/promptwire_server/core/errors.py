@@ -20,6 +20,7 @@
     │   ├── UpstreamAccount         bad key, no money: never retried
     │   ├── UpstreamRateLimited     the provider limits us
     │   ├── UpstreamInvalidRequest  the provider calls the request wrong
+    │   │   └── UpstreamModelUnknown    it has no such model: another may
     │   ├── UpstreamPolicy          the provider refuses the prompt by its policy
     │   ├── UpstreamFailed          broken, unreachable, garbled: nothing was delivered
     │   ├── NoHealthyUpstream       nobody is left to ask
@@ -246,6 +247,12 @@ class UpstreamInvalidRequest(UpstreamError):
     code = Code.INVALID_ARGUMENT
     reason = pb.ERROR_REASON_UPSTREAM_INVALID_REQUEST
     elsewhere = False
+
+
+class UpstreamModelUnknown(UpstreamInvalidRequest):
+    """The provider has no such model, or our account may not use it."""
+
+    elsewhere = True
 
 
 class UpstreamPolicy(UpstreamError):

@@ -24,10 +24,9 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from promptwire.v1 import chain_pb2 as promptwire_dot_v1_dot_chain__pb2
-from promptwire.v1 import chain_service_pb2 as promptwire_dot_v1_dot_chain__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n0promptwire/admin/v1/chain_registry_service.proto\x12\x13promptwire.admin.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19promptwire/v1/chain.proto\x1a!promptwire/v1/chain_service.proto\"\xd4\x02\n\x05\x43hain\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12 \n\x0b\x64\x65scription\x18\x02 \x01(\tR\x0b\x64\x65scription\x12*\n\x0elatest_version\x18\x03 \x01(\x03H\x00R\rlatestVersion\x88\x01\x01\x12#\n\rversion_count\x18\x04 \x01(\x03R\x0cversionCount\x12\x37\n\x06labels\x18\x05 \x03(\x0b\x32\x1f.promptwire.admin.v1.ChainLabelR\x06labels\x12;\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0bupdate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nupdateTimeB\x11\n\x0f_latest_version\"\xf7\x02\n\x0c\x43hainVersion\x12\x1d\n\nchain_name\x18\x01 \x01(\tR\tchainName\x12\x18\n\x07version\x18\x02 \x01(\x03R\x07version\x12\x1d\n\nchain_hash\x18\x03 \x01(\tR\tchainHash\x12,\n\x04spec\x18\x04 \x01(\x0b\x32\x18.promptwire.v1.ChainSpecR\x04spec\x12\x12\n\x04note\x18\x05 \x01(\tR\x04note\x12\x16\n\x06labels\x18\x06 \x03(\tR\x06labels\x12;\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12\x1d\n\ncreated_by\x18\x08 \x01(\tR\tcreatedBy\x12\x1a\n\x08\x61rchived\x18\t \x01(\x08R\x08\x61rchived\x12=\n\x0c\x61rchive_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0b\x61rchiveTime\"\x86\x02\n\nChainLabel\x12\x1d\n\nchain_name\x18\x01 \x01(\tR\tchainName\x12\x14\n\x05label\x18\x02 \x01(\tR\x05label\x12?\n\x07targets\x18\x03 \x03(\x0b\x32%.promptwire.admin.v1.ChainLabelTargetR\x07targets\x12\x12\n\x04\x65tag\x18\x04 \x01(\tR\x04\x65tag\x12;\n\x0bupdate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nupdateTime\x12\x1d\n\nupdated_by\x18\x06 \x01(\tR\tupdatedBy\x12\x12\n\x04note\x18\x07 \x01(\tR\x04note\"T\n\x10\x43hainLabelTarget\x12\x18\n\x07version\x18\x01 \x01(\x03R\x07version\x12\x1b\n\x06weight\x18\x02 \x01(\x05H\x00R\x06weight\x88\x01\x01\x42\t\n\x07_weight\"R\n\x0f\x43hainLabelSplit\x12?\n\x07targets\x18\x01 \x03(\x0b\x32%.promptwire.admin.v1.ChainLabelTargetR\x07targets\"\x9c\x01\n\x14RegisterChainRequest\x12\x1d\n\nrequest_id\x18\x01 \x01(\tR\trequestId\x12,\n\x04spec\x18\x02 \x01(\x0b\x32\x18.promptwire.v1.ChainSpecR\x04spec\x12\x12\n\x04note\x18\x03 \x01(\tR\x04note\x12#\n\rvalidate_only\x18\x04 \x01(\x08R\x0cvalidateOnly\"\xc0\x01\n\x15RegisterChainResponse\x12;\n\x07version\x18\x01 \x01(\x0b\x32!.promptwire.admin.v1.ChainVersionR\x07version\x12\x18\n\x07\x63reated\x18\x02 \x01(\x08R\x07\x63reated\x12\x31\n\x06\x66\x61ults\x18\x03 \x03(\x0b\x32\x19.promptwire.v1.ChainFaultR\x06\x66\x61ults\x12\x1d\n\nchain_hash\x18\x04 \x01(\tR\tchainHash\"@\n\x0fGetChainRequest\x12-\n\x05\x63hain\x18\x01 \x01(\x0b\x32\x17.promptwire.v1.ChainRefR\x05\x63hain\"\x81\x01\n\x10GetChainResponse\x12\x30\n\x05\x63hain\x18\x01 \x01(\x0b\x32\x1a.promptwire.admin.v1.ChainR\x05\x63hain\x12;\n\x07version\x18\x02 \x01(\x0b\x32!.promptwire.admin.v1.ChainVersionR\x07version\"\x9b\x01\n\x11ListChainsRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\x05R\x08pageSize\x12\x1d\n\npage_token\x18\x02 \x01(\tR\tpageToken\x12\x1f\n\x0bname_prefix\x18\x03 \x01(\tR\nnamePrefix\x12)\n\x10include_archived\x18\x04 \x01(\x08R\x0fincludeArchived\"p\n\x12ListChainsResponse\x12\x32\n\x06\x63hains\x18\x01 \x03(\x0b\x32\x1a.promptwire.admin.v1.ChainR\x06\x63hains\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xc3\x01\n\x18ListChainVersionsRequest\x12\x1d\n\nchain_name\x18\x01 \x01(\tR\tchainName\x12\x1b\n\tpage_size\x18\x02 \x01(\x05R\x08pageSize\x12\x1d\n\npage_token\x18\x03 \x01(\tR\tpageToken\x12)\n\x10include_archived\x18\x04 \x01(\x08R\x0fincludeArchived\x12!\n\x0cinclude_spec\x18\x05 \x01(\x08R\x0bincludeSpec\"\x82\x01\n\x19ListChainVersionsResponse\x12=\n\x08versions\x18\x01 \x03(\x0b\x32!.promptwire.admin.v1.ChainVersionR\x08versions\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xf6\x01\n\x14SetChainLabelRequest\x12\x1d\n\nrequest_id\x18\x01 \x01(\tR\trequestId\x12\x1d\n\nchain_name\x18\x02 \x01(\tR\tchainName\x12\x14\n\x05label\x18\x03 \x01(\tR\x05label\x12\x1a\n\x07version\x18\x04 \x01(\x03H\x00R\x07version\x12<\n\x05split\x18\x05 \x01(\x0b\x32$.promptwire.admin.v1.ChainLabelSplitH\x00R\x05split\x12\x12\n\x04\x65tag\x18\x06 \x01(\tR\x04\x65tag\x12\x12\n\x04note\x18\x07 \x01(\tR\x04noteB\x08\n\x06target\"\xa0\x01\n\x15SetChainLabelResponse\x12\x35\n\x05label\x18\x01 \x01(\x0b\x32\x1f.promptwire.admin.v1.ChainLabelR\x05label\x12P\n\x10previous_targets\x18\x02 \x03(\x0b\x32%.promptwire.admin.v1.ChainLabelTargetR\x0fpreviousTargets\"s\n\x16ListChainLabelsRequest\x12\x1d\n\nchain_name\x18\x01 \x01(\tR\tchainName\x12\x1b\n\tpage_size\x18\x02 \x01(\x05R\x08pageSize\x12\x1d\n\npage_token\x18\x03 \x01(\tR\tpageToken\"z\n\x17ListChainLabelsResponse\x12\x37\n\x06labels\x18\x01 \x03(\x0b\x32\x1f.promptwire.admin.v1.ChainLabelR\x06labels\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x81\x01\n\x17\x44\x65leteChainLabelRequest\x12\x1d\n\nrequest_id\x18\x01 \x01(\tR\trequestId\x12\x1d\n\nchain_name\x18\x02 \x01(\tR\tchainName\x12\x14\n\x05label\x18\x03 \x01(\tR\x05label\x12\x12\n\x04\x65tag\x18\x04 \x01(\tR\x04\x65tag\"\x1a\n\x18\x44\x65leteChainLabelResponse\"\x8e\x01\n\x1a\x41rchiveChainVersionRequest\x12\x1d\n\nrequest_id\x18\x01 \x01(\tR\trequestId\x12\x1d\n\nchain_name\x18\x02 \x01(\tR\tchainName\x12\x18\n\x07version\x18\x03 \x01(\x03R\x07version\x12\x18\n\x07restore\x18\x04 \x01(\x08R\x07restore\"Z\n\x1b\x41rchiveChainVersionResponse\x12;\n\x07version\x18\x01 \x01(\x0b\x32!.promptwire.admin.v1.ChainVersionR\x07version2\x93\x07\n\x14\x43hainRegistryService\x12k\n\rRegisterChain\x12).promptwire.admin.v1.RegisterChainRequest\x1a*.promptwire.admin.v1.RegisterChainResponse\"\x03\x90\x02\x02\x12\\\n\x08GetChain\x12$.promptwire.admin.v1.GetChainRequest\x1a%.promptwire.admin.v1.GetChainResponse\"\x03\x90\x02\x01\x12\x62\n\nListChains\x12&.promptwire.admin.v1.ListChainsRequest\x1a\'.promptwire.admin.v1.ListChainsResponse\"\x03\x90\x02\x01\x12w\n\x11ListChainVersions\x12-.promptwire.admin.v1.ListChainVersionsRequest\x1a..promptwire.admin.v1.ListChainVersionsResponse\"\x03\x90\x02\x01\x12k\n\rSetChainLabel\x12).promptwire.admin.v1.SetChainLabelRequest\x1a*.promptwire.admin.v1.SetChainLabelResponse\"\x03\x90\x02\x02\x12q\n\x0fListChainLabels\x12+.promptwire.admin.v1.ListChainLabelsRequest\x1a,.promptwire.admin.v1.ListChainLabelsResponse\"\x03\x90\x02\x01\x12t\n\x10\x44\x65leteChainLabel\x12,.promptwire.admin.v1.DeleteChainLabelRequest\x1a-.promptwire.admin.v1.DeleteChainLabelResponse\"\x03\x90\x02\x02\x12}\n\x13\x41rchiveChainVersion\x12/.promptwire.admin.v1.ArchiveChainVersionRequest\x1a\x30.promptwire.admin.v1.ArchiveChainVersionResponse\"\x03\x90\x02\x02\x42K\n\x17\x64\x65v.promptwire.admin.v1P\x01Z.promptwire.dev/gen/promptwire/admin/v1;adminv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n0promptwire/admin/v1/chain_registry_service.proto\x12\x13promptwire.admin.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19promptwire/v1/chain.proto\"\xd4\x02\n\x05\x43hain\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12 \n\x0b\x64\x65scription\x18\x02 \x01(\tR\x0b\x64\x65scription\x12*\n\x0elatest_version\x18\x03 \x01(\x03H\x00R\rlatestVersion\x88\x01\x01\x12#\n\rversion_count\x18\x04 \x01(\x03R\x0cversionCount\x12\x37\n\x06labels\x18\x05 \x03(\x0b\x32\x1f.promptwire.admin.v1.ChainLabelR\x06labels\x12;\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0bupdate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nupdateTimeB\x11\n\x0f_latest_version\"\xf7\x02\n\x0c\x43hainVersion\x12\x1d\n\nchain_name\x18\x01 \x01(\tR\tchainName\x12\x18\n\x07version\x18\x02 \x01(\x03R\x07version\x12\x1d\n\nchain_hash\x18\x03 \x01(\tR\tchainHash\x12,\n\x04spec\x18\x04 \x01(\x0b\x32\x18.promptwire.v1.ChainSpecR\x04spec\x12\x12\n\x04note\x18\x05 \x01(\tR\x04note\x12\x16\n\x06labels\x18\x06 \x03(\tR\x06labels\x12;\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12\x1d\n\ncreated_by\x18\x08 \x01(\tR\tcreatedBy\x12\x1a\n\x08\x61rchived\x18\t \x01(\x08R\x08\x61rchived\x12=\n\x0c\x61rchive_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0b\x61rchiveTime\"\x86\x02\n\nChainLabel\x12\x1d\n\nchain_name\x18\x01 \x01(\tR\tchainName\x12\x14\n\x05label\x18\x02 \x01(\tR\x05label\x12?\n\x07targets\x18\x03 \x03(\x0b\x32%.promptwire.admin.v1.ChainLabelTargetR\x07targets\x12\x12\n\x04\x65tag\x18\x04 \x01(\tR\x04\x65tag\x12;\n\x0bupdate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nupdateTime\x12\x1d\n\nupdated_by\x18\x06 \x01(\tR\tupdatedBy\x12\x12\n\x04note\x18\x07 \x01(\tR\x04note\"T\n\x10\x43hainLabelTarget\x12\x18\n\x07version\x18\x01 \x01(\x03R\x07version\x12\x1b\n\x06weight\x18\x02 \x01(\x05H\x00R\x06weight\x88\x01\x01\x42\t\n\x07_weight\"R\n\x0f\x43hainLabelSplit\x12?\n\x07targets\x18\x01 \x03(\x0b\x32%.promptwire.admin.v1.ChainLabelTargetR\x07targets\"\x9c\x01\n\x14RegisterChainRequest\x12\x1d\n\nrequest_id\x18\x01 \x01(\tR\trequestId\x12,\n\x04spec\x18\x02 \x01(\x0b\x32\x18.promptwire.v1.ChainSpecR\x04spec\x12\x12\n\x04note\x18\x03 \x01(\tR\x04note\x12#\n\rvalidate_only\x18\x04 \x01(\x08R\x0cvalidateOnly\"\xc0\x01\n\x15RegisterChainResponse\x12;\n\x07version\x18\x01 \x01(\x0b\x32!.promptwire.admin.v1.ChainVersionR\x07version\x12\x18\n\x07\x63reated\x18\x02 \x01(\x08R\x07\x63reated\x12\x31\n\x06\x66\x61ults\x18\x03 \x03(\x0b\x32\x19.promptwire.v1.ChainFaultR\x06\x66\x61ults\x12\x1d\n\nchain_hash\x18\x04 \x01(\tR\tchainHash\"@\n\x0fGetChainRequest\x12-\n\x05\x63hain\x18\x01 \x01(\x0b\x32\x17.promptwire.v1.ChainRefR\x05\x63hain\"\x81\x01\n\x10GetChainResponse\x12\x30\n\x05\x63hain\x18\x01 \x01(\x0b\x32\x1a.promptwire.admin.v1.ChainR\x05\x63hain\x12;\n\x07version\x18\x02 \x01(\x0b\x32!.promptwire.admin.v1.ChainVersionR\x07version\"\x9b\x01\n\x11ListChainsRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\x05R\x08pageSize\x12\x1d\n\npage_token\x18\x02 \x01(\tR\tpageToken\x12\x1f\n\x0bname_prefix\x18\x03 \x01(\tR\nnamePrefix\x12)\n\x10include_archived\x18\x04 \x01(\x08R\x0fincludeArchived\"p\n\x12ListChainsResponse\x12\x32\n\x06\x63hains\x18\x01 \x03(\x0b\x32\x1a.promptwire.admin.v1.ChainR\x06\x63hains\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xc3\x01\n\x18ListChainVersionsRequest\x12\x1d\n\nchain_name\x18\x01 \x01(\tR\tchainName\x12\x1b\n\tpage_size\x18\x02 \x01(\x05R\x08pageSize\x12\x1d\n\npage_token\x18\x03 \x01(\tR\tpageToken\x12)\n\x10include_archived\x18\x04 \x01(\x08R\x0fincludeArchived\x12!\n\x0cinclude_spec\x18\x05 \x01(\x08R\x0bincludeSpec\"\x82\x01\n\x19ListChainVersionsResponse\x12=\n\x08versions\x18\x01 \x03(\x0b\x32!.promptwire.admin.v1.ChainVersionR\x08versions\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xf6\x01\n\x14SetChainLabelRequest\x12\x1d\n\nrequest_id\x18\x01 \x01(\tR\trequestId\x12\x1d\n\nchain_name\x18\x02 \x01(\tR\tchainName\x12\x14\n\x05label\x18\x03 \x01(\tR\x05label\x12\x1a\n\x07version\x18\x04 \x01(\x03H\x00R\x07version\x12<\n\x05split\x18\x05 \x01(\x0b\x32$.promptwire.admin.v1.ChainLabelSplitH\x00R\x05split\x12\x12\n\x04\x65tag\x18\x06 \x01(\tR\x04\x65tag\x12\x12\n\x04note\x18\x07 \x01(\tR\x04noteB\x08\n\x06target\"\xa0\x01\n\x15SetChainLabelResponse\x12\x35\n\x05label\x18\x01 \x01(\x0b\x32\x1f.promptwire.admin.v1.ChainLabelR\x05label\x12P\n\x10previous_targets\x18\x02 \x03(\x0b\x32%.promptwire.admin.v1.ChainLabelTargetR\x0fpreviousTargets\"s\n\x16ListChainLabelsRequest\x12\x1d\n\nchain_name\x18\x01 \x01(\tR\tchainName\x12\x1b\n\tpage_size\x18\x02 \x01(\x05R\x08pageSize\x12\x1d\n\npage_token\x18\x03 \x01(\tR\tpageToken\"z\n\x17ListChainLabelsResponse\x12\x37\n\x06labels\x18\x01 \x03(\x0b\x32\x1f.promptwire.admin.v1.ChainLabelR\x06labels\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x81\x01\n\x17\x44\x65leteChainLabelRequest\x12\x1d\n\nrequest_id\x18\x01 \x01(\tR\trequestId\x12\x1d\n\nchain_name\x18\x02 \x01(\tR\tchainName\x12\x14\n\x05label\x18\x03 \x01(\tR\x05label\x12\x12\n\x04\x65tag\x18\x04 \x01(\tR\x04\x65tag\"\x1a\n\x18\x44\x65leteChainLabelResponse\"\x8e\x01\n\x1a\x41rchiveChainVersionRequest\x12\x1d\n\nrequest_id\x18\x01 \x01(\tR\trequestId\x12\x1d\n\nchain_name\x18\x02 \x01(\tR\tchainName\x12\x18\n\x07version\x18\x03 \x01(\x03R\x07version\x12\x18\n\x07restore\x18\x04 \x01(\x08R\x07restore\"Z\n\x1b\x41rchiveChainVersionResponse\x12;\n\x07version\x18\x01 \x01(\x0b\x32!.promptwire.admin.v1.ChainVersionR\x07version2\x93\x07\n\x14\x43hainRegistryService\x12k\n\rRegisterChain\x12).promptwire.admin.v1.RegisterChainRequest\x1a*.promptwire.admin.v1.RegisterChainResponse\"\x03\x90\x02\x02\x12\\\n\x08GetChain\x12$.promptwire.admin.v1.GetChainRequest\x1a%.promptwire.admin.v1.GetChainResponse\"\x03\x90\x02\x01\x12\x62\n\nListChains\x12&.promptwire.admin.v1.ListChainsRequest\x1a\'.promptwire.admin.v1.ListChainsResponse\"\x03\x90\x02\x01\x12w\n\x11ListChainVersions\x12-.promptwire.admin.v1.ListChainVersionsRequest\x1a..promptwire.admin.v1.ListChainVersionsResponse\"\x03\x90\x02\x01\x12k\n\rSetChainLabel\x12).promptwire.admin.v1.SetChainLabelRequest\x1a*.promptwire.admin.v1.SetChainLabelResponse\"\x03\x90\x02\x02\x12q\n\x0fListChainLabels\x12+.promptwire.admin.v1.ListChainLabelsRequest\x1a,.promptwire.admin.v1.ListChainLabelsResponse\"\x03\x90\x02\x01\x12t\n\x10\x44\x65leteChainLabel\x12,.promptwire.admin.v1.DeleteChainLabelRequest\x1a-.promptwire.admin.v1.DeleteChainLabelResponse\"\x03\x90\x02\x02\x12}\n\x13\x41rchiveChainVersion\x12/.promptwire.admin.v1.ArchiveChainVersionRequest\x1a\x30.promptwire.admin.v1.ArchiveChainVersionResponse\"\x03\x90\x02\x02\x42K\n\x17\x64\x65v.promptwire.admin.v1P\x01Z.promptwire.dev/gen/promptwire/admin/v1;adminv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -51,48 +50,48 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CHAINREGISTRYSERVICE'].methods_by_name['DeleteChainLabel']._serialized_options = b'\220\002\002'
   _globals['_CHAINREGISTRYSERVICE'].methods_by_name['ArchiveChainVersion']._loaded_options = None
   _globals['_CHAINREGISTRYSERVICE'].methods_by_name['ArchiveChainVersion']._serialized_options = b'\220\002\002'
-  _globals['_CHAIN']._serialized_start=169
-  _globals['_CHAIN']._serialized_end=509
-  _globals['_CHAINVERSION']._serialized_start=512
-  _globals['_CHAINVERSION']._serialized_end=887
-  _globals['_CHAINLABEL']._serialized_start=890
-  _globals['_CHAINLABEL']._serialized_end=1152
-  _globals['_CHAINLABELTARGET']._serialized_start=1154
-  _globals['_CHAINLABELTARGET']._serialized_end=1238
-  _globals['_CHAINLABELSPLIT']._serialized_start=1240
-  _globals['_CHAINLABELSPLIT']._serialized_end=1322
-  _globals['_REGISTERCHAINREQUEST']._serialized_start=1325
-  _globals['_REGISTERCHAINREQUEST']._serialized_end=1481
-  _globals['_REGISTERCHAINRESPONSE']._serialized_start=1484
-  _globals['_REGISTERCHAINRESPONSE']._serialized_end=1676
-  _globals['_GETCHAINREQUEST']._serialized_start=1678
-  _globals['_GETCHAINREQUEST']._serialized_end=1742
-  _globals['_GETCHAINRESPONSE']._serialized_start=1745
-  _globals['_GETCHAINRESPONSE']._serialized_end=1874
-  _globals['_LISTCHAINSREQUEST']._serialized_start=1877
-  _globals['_LISTCHAINSREQUEST']._serialized_end=2032
-  _globals['_LISTCHAINSRESPONSE']._serialized_start=2034
-  _globals['_LISTCHAINSRESPONSE']._serialized_end=2146
-  _globals['_LISTCHAINVERSIONSREQUEST']._serialized_start=2149
-  _globals['_LISTCHAINVERSIONSREQUEST']._serialized_end=2344
-  _globals['_LISTCHAINVERSIONSRESPONSE']._serialized_start=2347
-  _globals['_LISTCHAINVERSIONSRESPONSE']._serialized_end=2477
-  _globals['_SETCHAINLABELREQUEST']._serialized_start=2480
-  _globals['_SETCHAINLABELREQUEST']._serialized_end=2726
-  _globals['_SETCHAINLABELRESPONSE']._serialized_start=2729
-  _globals['_SETCHAINLABELRESPONSE']._serialized_end=2889
-  _globals['_LISTCHAINLABELSREQUEST']._serialized_start=2891
-  _globals['_LISTCHAINLABELSREQUEST']._serialized_end=3006
-  _globals['_LISTCHAINLABELSRESPONSE']._serialized_start=3008
-  _globals['_LISTCHAINLABELSRESPONSE']._serialized_end=3130
-  _globals['_DELETECHAINLABELREQUEST']._serialized_start=3133
-  _globals['_DELETECHAINLABELREQUEST']._serialized_end=3262
-  _globals['_DELETECHAINLABELRESPONSE']._serialized_start=3264
-  _globals['_DELETECHAINLABELRESPONSE']._serialized_end=3290
-  _globals['_ARCHIVECHAINVERSIONREQUEST']._serialized_start=3293
-  _globals['_ARCHIVECHAINVERSIONREQUEST']._serialized_end=3435
-  _globals['_ARCHIVECHAINVERSIONRESPONSE']._serialized_start=3437
-  _globals['_ARCHIVECHAINVERSIONRESPONSE']._serialized_end=3527
-  _globals['_CHAINREGISTRYSERVICE']._serialized_start=3530
-  _globals['_CHAINREGISTRYSERVICE']._serialized_end=4445
+  _globals['_CHAIN']._serialized_start=134
+  _globals['_CHAIN']._serialized_end=474
+  _globals['_CHAINVERSION']._serialized_start=477
+  _globals['_CHAINVERSION']._serialized_end=852
+  _globals['_CHAINLABEL']._serialized_start=855
+  _globals['_CHAINLABEL']._serialized_end=1117
+  _globals['_CHAINLABELTARGET']._serialized_start=1119
+  _globals['_CHAINLABELTARGET']._serialized_end=1203
+  _globals['_CHAINLABELSPLIT']._serialized_start=1205
+  _globals['_CHAINLABELSPLIT']._serialized_end=1287
+  _globals['_REGISTERCHAINREQUEST']._serialized_start=1290
+  _globals['_REGISTERCHAINREQUEST']._serialized_end=1446
+  _globals['_REGISTERCHAINRESPONSE']._serialized_start=1449
+  _globals['_REGISTERCHAINRESPONSE']._serialized_end=1641
+  _globals['_GETCHAINREQUEST']._serialized_start=1643
+  _globals['_GETCHAINREQUEST']._serialized_end=1707
+  _globals['_GETCHAINRESPONSE']._serialized_start=1710
+  _globals['_GETCHAINRESPONSE']._serialized_end=1839
+  _globals['_LISTCHAINSREQUEST']._serialized_start=1842
+  _globals['_LISTCHAINSREQUEST']._serialized_end=1997
+  _globals['_LISTCHAINSRESPONSE']._serialized_start=1999
+  _globals['_LISTCHAINSRESPONSE']._serialized_end=2111
+  _globals['_LISTCHAINVERSIONSREQUEST']._serialized_start=2114
+  _globals['_LISTCHAINVERSIONSREQUEST']._serialized_end=2309
+  _globals['_LISTCHAINVERSIONSRESPONSE']._serialized_start=2312
+  _globals['_LISTCHAINVERSIONSRESPONSE']._serialized_end=2442
+  _globals['_SETCHAINLABELREQUEST']._serialized_start=2445
+  _globals['_SETCHAINLABELREQUEST']._serialized_end=2691
+  _globals['_SETCHAINLABELRESPONSE']._serialized_start=2694
+  _globals['_SETCHAINLABELRESPONSE']._serialized_end=2854
+  _globals['_LISTCHAINLABELSREQUEST']._serialized_start=2856
+  _globals['_LISTCHAINLABELSREQUEST']._serialized_end=2971
+  _globals['_LISTCHAINLABELSRESPONSE']._serialized_start=2973
+  _globals['_LISTCHAINLABELSRESPONSE']._serialized_end=3095
+  _globals['_DELETECHAINLABELREQUEST']._serialized_start=3098
+  _globals['_DELETECHAINLABELREQUEST']._serialized_end=3227
+  _globals['_DELETECHAINLABELRESPONSE']._serialized_start=3229
+  _globals['_DELETECHAINLABELRESPONSE']._serialized_end=3255
+  _globals['_ARCHIVECHAINVERSIONREQUEST']._serialized_start=3258
+  _globals['_ARCHIVECHAINVERSIONREQUEST']._serialized_end=3400
+  _globals['_ARCHIVECHAINVERSIONRESPONSE']._serialized_start=3402
+  _globals['_ARCHIVECHAINVERSIONRESPONSE']._serialized_end=3492
+  _globals['_CHAINREGISTRYSERVICE']._serialized_start=3495
+  _globals['_CHAINREGISTRYSERVICE']._serialized_end=4410
 # @@protoc_insertion_point(module_scope)

@@ -1,0 +1,58 @@
+"""From credential to Principal. Keys are compared by HMAC, so that neither memory nor timing gives one away."""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from promptwire_server.core.call import ANONYMOUS, Principal
+from promptwire_server.core.errors import CredentialInvalid
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A key and whose it is."""
+
+    name: str
+    tenant: str
+    key: str
+
+    def __repr__(self) -> str:
+        return f"ApiKey(name={self.name!r}, tenant={self.tenant!r}, key=***)"
+
+
+class Authenticator:
+    """Knows the keys. Without any, and without client certificates, everybody is the anonymous principal of the default tenant."""
+
+    def __init__(self, keys: Iterable[ApiKey] = (), *, certificates: bool = False) -> None:
+        self._pepper = secrets.token_bytes(32)
+        self._principals = {self._digest(key.key): Principal(tenant=key.tenant, name=key.name) for key in keys}
+        self._certificates = certificates
+
+    @property
+    def required(self) -> bool:
+        """Calls need a credential."""
+        return bool(self._principals) or self._certificates
+
+    def principal(self, metadata: Mapping[str, str], certificate_name: str | None) -> Principal:
+        """Who asks, by "authorization: Bearer KEY" or "x-api-key: KEY", or by client certificate. Raises CredentialInvalid."""
+        if not self._principals:
+            return Principal(ANONYMOUS.tenant, certificate_name) if certificate_name else ANONYMOUS
+        key = _bearer(metadata)
+        if not key:
+            raise CredentialInvalid('no credential: send metadata "authorization: Bearer YOUR-KEY"')
+        found = self._principals.get(self._digest(key))
+        if found is None:
+            raise CredentialInvalid("this API key is not known to this server; check the key, or ask the operator for one")
+        return found
+
+    def _digest(self, key: str) -> bytes:
+        return hmac.digest(self._pepper, key.encode(), hashlib.sha256)
+
+
+def _bearer(metadata: Mapping[str, str]) -> str:
+    scheme, _, token = metadata.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return token.strip()
+    return metadata.get("x-api-key", "")

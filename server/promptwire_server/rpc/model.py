@@ -1,0 +1,72 @@
+"""ModelService: what models there are."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from typing import Protocol
+
+from promptwire import v1 as pb
+from promptwire_server.core.errors import InvalidRequest, NotFound
+from promptwire_server.rpc.exchange import Exchange
+
+_DEFAULT_PAGE = 100
+_MAX_PAGE = 1000
+
+
+class Catalog(Protocol):
+    """Knows the models."""
+
+    async def models(self, tenant: str) -> Sequence[pb.Model]:
+        """All that the tenant may use: aliases first, then by name."""
+        ...
+
+
+class ModelService:
+    """promptwire.v1.ModelService."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    async def ListModels(self, request: pb.ListModelsRequest, exchange: Exchange) -> pb.ListModelsResponse:  # noqa: N802 - the contract's name
+        """A page of models."""
+        size = _page_size(request.page_size)
+        start = _after(request.page_token)
+        models = [m for m in await self._catalog.models(exchange.principal.tenant) if request.provider in ("", m.provider)]
+        following = [m for m in models if _position(m) > start] if start else models
+        token = _token(following[size - 1]) if len(following) > size else ""
+        return pb.ListModelsResponse(models=following[:size], next_page_token=token)
+
+    async def GetModel(self, request: pb.GetModelRequest, exchange: Exchange) -> pb.GetModelResponse:  # noqa: N802 - the contract's name
+        """One model, by alias or "provider/model"."""
+        if not request.name:
+            raise InvalidRequest.at("name", 'is required: an alias, or "provider/model"; ListModels has them all')
+        for model in await self._catalog.models(exchange.principal.tenant):
+            if model.name == request.name:
+                return pb.GetModelResponse(model=model)
+        raise NotFound(f'no model is called "{request.name[:128]}"; ListModels has them all')
+
+
+def _position(model: pb.Model) -> tuple[bool, str]:
+    return (not model.targets, model.name)
+
+
+def _token(last: pb.Model) -> str:
+    return base64.urlsafe_b64encode(f"{'a' if last.targets else 'm'}{last.name}".encode()).decode()
+
+
+def _after(token: str) -> tuple[bool, str] | None:
+    if not token:
+        return None
+    try:
+        text = base64.urlsafe_b64decode(token.encode()).decode()
+    except (binascii.Error, ValueError):
+        text = ""
+    if text[:1] not in ("a", "m"):
+        raise InvalidRequest.at("page_token", "is not a token of this server; send next_page_token as it came, or nothing")
+    return (text[0] == "m", text[1:])
+
+
+def _page_size(asked: int) -> int:
+    if asked < 0:
+        raise InvalidRequest.at("page_size", f"must be 1 to {_MAX_PAGE}, got {asked}")
+    return min(asked or _DEFAULT_PAGE, _MAX_PAGE)

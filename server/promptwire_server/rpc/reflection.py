@@ -1,0 +1,40 @@
+"""Server reflection, v1 and v1alpha, so that grpcurl and its friends need no files."""
+
+import grpc
+from google.protobuf import descriptor_pool
+from google.protobuf.descriptor import FileDescriptor, ServiceDescriptor
+from grpc_reflection.v1alpha import reflection, reflection_pb2
+
+V1 = "grpc.reflection.v1.ServerReflection"
+V1ALPHA = "grpc.reflection.v1alpha.ServerReflection"
+
+
+def pool_of(services: list[ServiceDescriptor]) -> descriptor_pool.DescriptorPool:
+    """A pool with the files of these services and all they import; our health contract differs from grpcio's, so not the default pool."""
+    pool = descriptor_pool.DescriptorPool()
+    seen: set[str] = set()
+    for service in services:
+        _add(pool, service.file, seen)
+    return pool
+
+
+def _add(pool: descriptor_pool.DescriptorPool, file: FileDescriptor, seen: set[str]) -> None:
+    if file.name in seen:
+        return
+    seen.add(file.name)
+    for dependency in file.dependencies:
+        _add(pool, dependency, seen)
+    pool.AddSerializedFile(file.serialized_pb)
+
+
+def handlers(services: list[ServiceDescriptor]) -> list[grpc.GenericRpcHandler]:
+    """Both versions by one servicer: their messages are the same on the wire."""
+    names = [*(service.full_name for service in services), V1, V1ALPHA]
+    pool = pool_of([*services, reflection_pb2.DESCRIPTOR.services_by_name["ServerReflection"]])  # type: ignore[list-item]  # upb's own class
+    servicer = reflection.aio.ReflectionServicer(names, pool=pool)
+    method = grpc.stream_stream_rpc_method_handler(
+        servicer.ServerReflectionInfo,
+        request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
+        response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
+    )
+    return [grpc.method_handlers_generic_handler(name, {"ServerReflectionInfo": method}) for name in (V1, V1ALPHA)]
