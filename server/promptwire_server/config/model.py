@@ -1,0 +1,312 @@
+"""The configuration file as a tree of typed keys: the one place that names every key, its default, its meaning and an example."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, PlainValidator, WithJsonSchema
+
+from promptwire_server.config.units import Address, duration_text, seconds, size_bytes, size_text
+from promptwire_server.core.secret import Secret
+
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}$"
+_MIN_KEY_CHARACTERS = 20  # an API key of fewer characters can be guessed
+
+
+def _secret(value: object) -> Secret:
+    if isinstance(value, Secret):
+        return value
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("must be a text in quotes, not empty")
+    return Secret(value.strip())
+
+
+def _listed(value: object) -> object:
+    return {"targets": [value]} if isinstance(value, str) else value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("must be a text")  # noqa: TRY004 - pydantic collects ValueError only
+    return value
+
+
+Seconds = Annotated[
+    float,
+    PlainValidator(seconds),
+    PlainSerializer(duration_text, return_type=str),
+    WithJsonSchema({"type": ["string", "number"], "pattern": r"^(\d+(\.\d+)?(us|ms|s|m|h|d)?)+$", "minimum": 0}),
+]
+Bytes = Annotated[
+    int,
+    PlainValidator(size_bytes),
+    PlainSerializer(size_text, return_type=str),
+    WithJsonSchema({"type": ["string", "integer"], "pattern": r"^\d+(\.\d+)?\s*([kKmMgGtT]?[iI]?[bB])?$", "minimum": 0}),
+]
+Listen = Annotated[
+    Address,
+    PlainValidator(lambda value: value if isinstance(value, Address) else Address.parse(_text(value))),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": r"^(unix:.+|(\[[^\]]+\]|[^:]*):\d{1,5})$"}),
+]
+SecretText = Annotated[
+    Secret,
+    PlainValidator(_secret),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema({"type": "string", "minLength": 1, "writeOnly": True}),
+]
+Name = Annotated[str, Field(pattern=_NAME)]
+
+
+class Section(BaseModel):
+    """A part of the file. Unknown keys are refused; nothing is changed once read."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Tls(Section):
+    """Certificates of the gRPC port."""
+
+    cert_file: Path | None = Field(
+        None, description="Certificate chain, PEM. Together with key_file.", examples=["/etc/promptwire/tls.crt"]
+    )
+    key_file: Path | None = Field(None, description="Private key, PEM. Together with cert_file.", examples=["/etc/promptwire/tls.key"])
+    client_ca_file: Path | None = Field(
+        None,
+        description="Authorities of client certificates, PEM. When set, clients must present one (mTLS).",
+        examples=["/etc/promptwire/ca.crt"],
+    )
+    reload_interval_s: Seconds = Field(
+        30.0, alias="reload_interval", description="How often the files are looked at for renewed certificates.", examples=["30s"]
+    )
+
+    @property
+    def enabled(self) -> bool:
+        """The port speaks TLS."""
+        return self.cert_file is not None
+
+
+class Drain(Section):
+    """How the server goes away on SIGTERM."""
+
+    pre_drain_s: Seconds = Field(
+        5.0,
+        alias="pre_drain",
+        description="Health says NOT_SERVING for this long while calls are still taken, so that balancers notice. Default on loopback: 0s.",
+        examples=["5s"],
+    )
+    grace_s: Seconds = Field(
+        30.0, alias="grace", description="How long calls under way may take to end before they are cut.", examples=["30s"]
+    )
+
+
+class Streaming(Section):
+    """How deltas travel."""
+
+    join_window_s: Seconds = Field(
+        0.02,
+        alias="join_window",
+        description="Under load, deltas that arrive within this time travel as one message. 0s: never joined.",
+        examples=["20ms"],
+    )
+    join_above_streams: int = Field(8, ge=0, description="Deltas are joined only while more streams than this are open.", examples=[8])
+    write_stall_timeout_s: Seconds = Field(
+        60.0,
+        alias="write_stall_timeout",
+        description="A client that reads nothing for this long is cut off, and its upstream released.",
+        examples=["60s"],
+    )
+
+
+class Keepalive(Section):
+    """Pings on HTTP/2 connections, and how long connections live."""
+
+    interval_s: Seconds = Field(30.0, alias="interval", description="A silent connection is pinged this often.", examples=["30s"])
+    timeout_s: Seconds = Field(
+        10.0, alias="timeout", description="A peer that leaves a ping unanswered for this long is dead.", examples=["10s"]
+    )
+    min_client_interval_s: Seconds = Field(
+        10.0, alias="min_client_interval", description="Clients that ping more often are sent away.", examples=["10s"]
+    )
+
+
+class Server(Section):
+    """The gRPC port and what surrounds it."""
+
+    listen: Listen = Field(
+        Address("127.0.0.1", 50051),
+        description="Address of the gRPC port: host:port, [::]:port or unix:/path.",
+        examples=["127.0.0.1:50051", "[::]:50051"],
+    )
+    health_listen: Listen | None = Field(
+        Address("127.0.0.1", 50052),
+        description="Plaintext port of its own for grpc.health.v1, for probes. null: none.",
+        examples=["0.0.0.0:50052", None],
+    )
+    metrics_listen: Listen | None = Field(
+        Address("127.0.0.1", 9464),
+        description="HTTP port of /metrics (Prometheus), /healthz and /readyz. null: none.",
+        examples=["0.0.0.0:9464", None],
+    )
+    workers: int = Field(1, ge=1, le=256, description="Processes that share the gRPC port.", examples=[1, 4])
+    insecure_bind: bool = Field(
+        False,  # noqa: FBT003 - pydantic's first parameter is the default
+        description="DANGER: listen beyond this machine without API keys and TLS, so that anybody who reaches the port can read prompts and spend money.",
+        examples=[False],
+    )
+    tls: Tls = Field(Tls.model_validate({}), description="Certificates of the gRPC port.")
+    reflection: bool = Field(True, description="Let grpcurl and its kind ask for the contract.", examples=[True])  # noqa: FBT003
+    channelz: bool = Field(False, description="Serve grpc.channelz.v1 for debugging connections.", examples=[False])  # noqa: FBT003
+    max_request_bytes: Bytes = Field(16 << 20, description="Largest request message.", examples=["16MiB"])
+    max_response_bytes: Bytes = Field(64 << 20, description="Largest response message.", examples=["64MiB"])
+    max_call_duration_s: Seconds = Field(
+        600.0, alias="max_call_duration", description="Longest time of a call, also when the client sets no deadline.", examples=["10m"]
+    )
+    max_concurrent_calls: int = Field(
+        1024, ge=1, le=1_000_000, description="Questions to models at the same time; more are shed.", examples=[1024]
+    )
+    max_streams_per_connection: int = Field(
+        100,
+        ge=1,
+        le=1_000_000,
+        description="RPCs at the same time on one HTTP/2 connection; bounds what a reset flood costs.",
+        examples=[100],
+    )
+    max_connection_age_s: Seconds = Field(
+        1800.0,
+        alias="max_connection_age",
+        description="Clients are asked to reconnect after this long, so that replicas share the load.",
+        examples=["30m"],
+    )
+    max_connection_age_grace_s: Seconds | None = Field(
+        None,
+        alias="max_connection_age_grace",
+        description="How long calls of an aged connection may take to end. Default: max_call_duration.",
+        examples=["10m"],
+    )
+    drain: Drain = Field(Drain.model_validate({}), description="How the server goes away on SIGTERM.")
+    streaming: Streaming = Field(Streaming.model_validate({}), description="How deltas travel.")
+    keepalive: Keepalive = Field(Keepalive.model_validate({}), description="Pings on HTTP/2 connections.")
+
+
+class ApiKey(Section):
+    """A credential of a program that calls this server."""
+
+    name: Name = Field(description="Who this is, for logs and audit. Unique.", examples=["search-backend"])
+    tenant: Name = Field("default", description="The tenant that the key belongs to.", examples=["default", "shop"])
+    key: SecretText | None = Field(
+        None, description=f"The key, at least {_MIN_KEY_CHARACTERS} characters. Either this or key_file.", examples=["${SEARCH_KEY}"]
+    )
+    key_file: Path | None = Field(None, description="A file that holds the key. Either this or key.", examples=["/run/secrets/search-key"])
+
+
+class Auth(Section):
+    """Who may call."""
+
+    api_keys: list[ApiKey] = Field(default_factory=list, description="Keys that are let in. Without any, everybody on loopback is.")
+
+
+class Alias(Section):
+    """A name of the operator's for one or several models."""
+
+    targets: list[str] = Field(
+        min_length=1,
+        description='Models as "provider/model", tried in order.',
+        examples=[["openai/gpt-4o-mini", "anthropic/claude-haiku-4-5"]],
+    )
+
+
+class Timeouts(Section):
+    """How long an upstream may take."""
+
+    connect_s: Seconds = Field(10.0, alias="connect", description="Until the connection stands.", examples=["10s"])
+    first_token_s: Seconds = Field(120.0, alias="first_token", description="Until the first event of an answer.", examples=["2m"])
+    idle_s: Seconds = Field(60.0, alias="idle", description="Between two events; comments and pings do not count.", examples=["60s"])
+    total_s: Seconds = Field(600.0, alias="total", description="The whole answer.", examples=["10m"])
+
+
+class OpenAI(Section):
+    """A provider that speaks OpenAI's chat completions."""
+
+    kind: Literal["openai"] = Field(description="The dialect it speaks.", examples=["openai"])
+    base_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s?#]+$",
+        description="Where it is. Default: the vendor's.",
+        examples=["https://api.openai.com/v1", "http://127.0.0.1:8000/v1"],
+    )
+    api_key: SecretText | None = Field(
+        None, description="The operator's key at the vendor. Either this or api_key_file.", examples=["${OPENAI_API_KEY}"]
+    )
+    api_key_file: Path | None = Field(
+        None, description="A file that holds the key. Either this or api_key.", examples=["/run/secrets/openai"]
+    )
+    organization: str | None = Field(None, description="Organization that is billed.", examples=["org-123"])
+    project: str | None = Field(None, description="Project that is billed.", examples=["proj-123"])
+    headers: dict[str, str] = Field(default_factory=dict, description="Headers to add to every request.", examples=[{"x-team": "search"}])
+    models: list[str] = Field(
+        default_factory=list,
+        description="Models to list and to take; empty: any that the vendor knows.",
+        examples=[["gpt-4o-mini", "gpt-4o"]],
+    )
+    timeouts: Timeouts = Field(Timeouts.model_validate({}), description="How long it may take.")
+    max_connections: int = Field(256, ge=1, le=65536, description="Connections to it at the same time.", examples=[256])
+
+
+class Echo(Section):
+    """A provider that answers with the question: for trials and tests."""
+
+    kind: Literal["echo"] = Field(description="The dialect it speaks.", examples=["echo"])
+
+
+class Script(Section):
+    """A provider that answers from a YAML file: for demos and tests."""
+
+    kind: Literal["script"] = Field(description="The dialect it speaks.", examples=["script"])
+    file: Path = Field(description="The answers.", examples=["demo.yaml"])
+
+
+Provider = Annotated[OpenAI | Echo | Script, Field(discriminator="kind")]
+
+
+class Logs(Section):
+    """What is written to standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least severe level that is written.", examples=["info"]
+    )
+    format: Literal["auto", "json", "pretty"] = Field(
+        "auto", description="auto: pretty on a terminal, JSON lines otherwise.", examples=["json"]
+    )
+
+
+class File(Section):
+    """Configuration of the Promptwire server."""
+
+    server: Server = Field(Server.model_validate({}), description="The gRPC port and what surrounds it.")
+    auth: Auth = Field(Auth.model_validate({}), description="Who may call.")
+    state_dir: Path | None = Field(
+        None,
+        description="Where state is kept. Default: $XDG_STATE_HOME/promptwire, or ~/.local/state/promptwire.",
+        examples=["/var/lib/promptwire"],
+    )
+    secrets_dir: Path | None = Field(
+        None,
+        description='A directory of files, each named like an environment variable ("providers__openai__api_key", "OPENAI_API_KEY"), holding its value.',
+        examples=["/run/secrets"],
+    )
+    default_model: str | None = Field(
+        None,
+        description='The model of requests that name none: an alias or "provider/model". Default: that of the first provider that has one, else echo/echo.',
+        examples=["fast", "openai/gpt-4o-mini"],
+    )
+    models: dict[Name, Annotated[Alias, BeforeValidator(_listed, json_schema_input_type=str | Alias)]] = Field(
+        default_factory=dict,
+        description="Aliases: a name of your own for one model, or for several to try in order.",
+        examples=[{"fast": "openai/gpt-4o-mini", "best": {"targets": ["openai/gpt-4o", "groq/llama-3.3-70b-versatile"]}}],
+    )
+    providers: dict[Name, Provider | None] = Field(
+        default_factory=dict,
+        description="Who is asked. `echo` is always there unless it is set to null.",
+        examples=[{"openai": {"kind": "openai", "api_key": "${OPENAI_API_KEY}"}, "echo": None}],
+    )
+    logs: Logs = Field(Logs.model_validate({}), description="What is written to standard error.")

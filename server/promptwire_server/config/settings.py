@@ -1,0 +1,38 @@
+"""Settings: the whole configuration, checked, with every default filled in and the origin of every value."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from promptwire_server.config.model import Alias, Auth, Logs, Provider, Server
+
+KeyPath = tuple[str, ...]  # e.g. ("auth", "api_keys", "0", "key")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a value came from."""
+
+    kind: str  # "file", "environment", "secret file" or "flag"; what is a default has no origin
+    name: str = ""  # the file, the variable or the flag
+    line: int = 0  # in the file, from 1; 0 when it does not apply
+
+    def __str__(self) -> str:
+        where = f"{self.name}:{self.line}" if self.line else self.name
+        return f"{self.kind} {where}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The effective configuration. Secret files are read, paths are absolute, provider defaults filled in from their vendor's row."""
+
+    server: Server
+    auth: Auth  # every key is there, whether it came from key or key_file
+    state_dir: Path
+    default_model: str  # an alias or "provider/model" that exists
+    models: Mapping[str, Alias]
+    providers: Mapping[str, Provider]  # those switched on, `echo` among them unless switched off
+    logs: Logs
+    path: Path | None = None  # the file that was read
+    notices: tuple[str, ...] = ()  # what the operator should know at start
+    origins: Mapping[KeyPath, Origin] = field(default_factory=dict)
