@@ -1,0 +1,1 @@
+"""Tests against upstreams, stores and clients that misbehave."""

@@ -1,0 +1,26 @@
+"""Recorded answers: whole HTTP responses, byte for byte, by name."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from tests.faults.fake_provider.script import ScriptError
+
+DIRECTORY = Path(__file__).parents[1] / "recordings"
+
+
+class Recordings:
+    """Those in the directory and those registered while running."""
+
+    def __init__(self, directory: Path = DIRECTORY) -> None:
+        self._known = {path.stem: path.read_bytes() for path in directory.glob("*.http")}
+
+    def names(self) -> Iterable[str]:
+        return self._known
+
+    def register(self, name: str, data: bytes) -> None:
+        self._known[name] = data
+
+    def read(self, name: str) -> bytes:
+        if name not in self._known:
+            raise ScriptError(f"no recording named {name!r}")
+        return self._known[name]
