@@ -8,11 +8,11 @@ import grpc
 from google.protobuf.descriptor import ServiceDescriptor
 from grpc_channelz.v1 import channelz
 
-from promptwire_server.core.errors import Draining, Overloaded
+from promptwire_server.core.errors import DeadlineExceeded, Draining, Overloaded
 from promptwire_server.rpc import reflection
 from promptwire_server.rpc.health import Health, HealthService
 from promptwire_server.rpc.tls import Certificates, TlsSettings
-from promptwire_server.rpc.transport import Edge, Transport
+from promptwire_server.rpc.transport import Edge, GrpcExchange, Transport
 
 _EVICTION_MARGIN_S = 0.5  # what is still running when the grace ends gets a status of ours, not the core's CANCELLED
 _WATCHDOG_S = 1.0
@@ -99,7 +99,7 @@ class Server:
             self.health_port = _add_port(self._settings.health_listen, "server.health_listen", self._probes.add_insecure_port)
             await self._probes.start()
         await self._grpc.start()
-        self._watchdog = asyncio.get_running_loop().create_task(self._watch_stalls())  # owned here: `stop` ends it
+        self._watchdog = asyncio.get_running_loop().create_task(self._watch())  # owned here: `stop` ends it
         self.health.set_all(serving=True)
 
     async def drain(self) -> None:
@@ -147,14 +147,25 @@ class Server:
         credentials = Certificates(settings.tls, self._clock).credentials()
         return _add_port(settings.listen, "server.listen", lambda address: self._grpc.add_secure_port(address, credentials))
 
-    async def _watch_stalls(self) -> None:
-        """Drop readers that take nothing: each would hold its upstream for ever."""
+    async def _watch(self) -> None:
+        """Drop readers that take nothing, which would hold their upstream for ever, and calls beyond the server's own deadline.
+
+        The client's deadline is held by the core, those of steps and upstreams where they wait; this one is for callers that set none.
+        """
         while True:
-            await asyncio.sleep(_WATCHDOG_S)
-            limit_s = self._clock.monotonic() - self._settings.write_stall_timeout_s
+            await asyncio.sleep(min(_WATCHDOG_S, self._edge.max_call_s / 10))
+            now_s = self._clock.monotonic()
             for exchange in list(self.transport.exchanges):
-                if exchange.blocked_since_s is not None and exchange.blocked_since_s < limit_s:
-                    exchange.evict(Overloaded(f"nothing was read for {self._settings.write_stall_timeout_s:g} s"))
+                self._judge(exchange, now_s)
+
+    def _judge(self, exchange: GrpcExchange, now_s: float) -> None:
+        blocked_since_s = exchange.blocked_since_s
+        if blocked_since_s is not None and now_s - blocked_since_s > self._settings.write_stall_timeout_s:
+            exchange.evict(Overloaded(f"nothing was read for {self._settings.write_stall_timeout_s:g} s; the call was dropped"))
+        elif now_s > exchange.deadline_s:
+            exchange.evict(
+                DeadlineExceeded.during("server", f"a call may take {self._edge.max_call_s:g} s here; split the work, or use runs")
+            )
 
 
 def _add_port(address: str, key: str, add: Callable[[str], int]) -> int:

@@ -9,7 +9,7 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
-from promptwire_server.core.call import Principal
+from promptwire_server.core.call import ANONYMOUS, Principal
 from promptwire_server.core.clock import Clock
 from promptwire_server.core.errors import (
     CallCancelled,
@@ -88,7 +88,9 @@ class GrpcExchange:
     def principal(self) -> Principal:
         """Who asks."""
         authenticator = self._edge.authenticator
-        names = self._context.auth_context().get("x509_common_name", ()) if authenticator.required else ()
+        if not authenticator.required:
+            return ANONYMOUS
+        names = self._context.auth_context().get("x509_common_name", ())
         return authenticator.principal(self.metadata, next((name.decode("utf-8", "replace") for name in names), None))
 
     @property
@@ -119,6 +121,12 @@ class GrpcExchange:
         finally:
             self.blocked_since_s = None
         self.sent += 1
+
+    def departure(self) -> PromptwireError:
+        """Why the client is gone: its deadline passed, or it cancelled."""
+        if self._edge.clock.monotonic() >= self.deadline_s:
+            return DeadlineExceeded.during("client")
+        return CallCancelled("the client cancelled the call")
 
     def evict(self, error: PromptwireError) -> None:
         """End this RPC with an error, from outside."""
@@ -170,12 +178,14 @@ class Transport:
         exchange.task = asyncio.current_task()
         self.exchanges.add(exchange)
         try:
-            return await self._answer(name, run, request, exchange)
+            if isinstance(request, Malformed):
+                raise InvalidRequest(f"the request does not parse: {_MALFORMED}")  # noqa: TRY301 - mapped below like all others
+            response = await run(request, exchange)
         except PromptwireError as error:
             failure = error
         except asyncio.CancelledError:
             # The client left (then nobody reads what we say), or this server ended the call and owes it a status.
-            failure = exchange.eviction or CallCancelled("the call was cancelled")
+            failure = exchange.eviction or exchange.departure()
             if exchange.eviction is None:
                 if _cancelled_from_outside():
                     self._edge.finished(name, failure.code, failure.reason_name)
@@ -183,24 +193,15 @@ class Transport:
                 failure = self._bug(name, exchange, "a cancellation escaped from inside")
         except Exception as error:  # noqa: BLE001 - the outermost place: nothing may reach the client as UNKNOWN
             failure = self._bug(name, exchange, f"{type(error).__name__}")
+        else:
+            self._edge.finished(name, 0, "")
+            return response
         finally:
             self.exchanges.discard(exchange)
             exchange.task = None
         self._edge.finished(name, failure.code, failure.reason_name)
         await _abort(context, exchange, failure)
         return None
-
-    async def _answer(self, name: str, run: Method, request: Message | Malformed, exchange: GrpcExchange) -> Message | None:
-        """Hold the deadline here too: the caller may have set none, and a servicer may wait for something that has no timer."""
-        if isinstance(request, Malformed):
-            raise InvalidRequest(f"the request does not parse: {_MALFORMED}")
-        try:
-            async with asyncio.timeout(exchange.deadline_s - self._edge.clock.monotonic()):
-                response = await run(request, exchange)
-        except TimeoutError as late:
-            raise DeadlineExceeded.during("upstream") from late
-        self._edge.finished(name, 0, "")
-        return response
 
     def _bug(self, name: str, exchange: GrpcExchange, what: str) -> InternalError:
         self._edge.report(name, exchange.request_id, what)
