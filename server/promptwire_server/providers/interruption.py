@@ -1,0 +1,15 @@
+"""What a failure becomes once something of the answer was delivered: another try is then the caller's decision."""
+
+from promptwire_server.core.errors import DeadlineExceeded, PromptwireError, StreamInterrupted
+
+
+def interrupted(error: PromptwireError, *, delivered_deltas: int) -> PromptwireError:
+    """The error after the first delivered delta. The caller's own deadline stays what it is."""
+    if isinstance(error, DeadlineExceeded | StreamInterrupted):
+        return error
+    return StreamInterrupted(
+        f"the answer broke off after {delivered_deltas} deltas: {error.message}",
+        origin=error.origin,
+        retry_after_s=error.retry_after_s,
+        metadata={"delivered_deltas": str(delivered_deltas), "cause": error.reason_name},
+    )

@@ -1,0 +1,61 @@
+"""When a vendor says that a retry may succeed, in each of the shapes that vendors use."""
+
+import re
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+
+LONGEST_S = 24 * 3600.0  # beyond a day it is not advice for a program
+_RESETS = ("x-ratelimit-reset-requests", "x-ratelimit-reset-tokens", "x-ratelimit-reset")
+_UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_PIECE = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)(ms|s|m|h|d)")
+_EPOCH_LIKE_S = 1e9  # a bare number above this is a date, above a thousand times this a date in milliseconds
+
+
+def retry_after_s(headers: Mapping[str, str], now_epoch_s: float) -> float | None:
+    """Seconds to wait, at least 0; None when nothing usable is said. `headers` has lower-case names or is case-insensitive.
+
+    Order: retry-after-ms, retry-after (seconds or an HTTP date), and of x-ratelimit-reset-* the longest among the limits that are used up
+    (`…-remaining-…` is 0), or the longest of all when none is said to be.
+    """
+    if (milliseconds := _number(headers.get("retry-after-ms", ""))) is not None:
+        return _sane(milliseconds / 1000)
+    if (said := headers.get("retry-after", "").strip()) and (delay := _delay(said, now_epoch_s)) is not None:
+        return _sane(delay)
+    resets = {name: headers[name] for name in _RESETS if name in headers}
+    used_up = {name: value for name, value in resets.items() if headers.get(name.replace("reset", "remaining"), "").strip() == "0"}
+    delays = [delay for value in (used_up or resets).values() if (delay := _delay(value.strip(), now_epoch_s)) is not None]
+    return _sane(max(delays)) if delays else None
+
+
+def _delay(text: str, now_epoch_s: float) -> float | None:
+    if (number := _number(text)) is not None:
+        return _from_number(number, now_epoch_s)
+    if (seconds := _spelled(text)) is not None:
+        return seconds
+    try:
+        return parsedate_to_datetime(text).timestamp() - now_epoch_s
+    except (ValueError, OverflowError):
+        return None
+
+
+def _from_number(number: float, now_epoch_s: float) -> float:
+    if number > _EPOCH_LIKE_S * 1000:
+        return number / 1000 - now_epoch_s
+    return number - now_epoch_s if number > _EPOCH_LIKE_S else number
+
+
+def _spelled(text: str) -> float | None:
+    """The length of "6m0s", "20ms", "1h2m3.5s"."""
+    pieces = _PIECE.findall(text)
+    if not pieces or "".join(number + unit for number, unit in pieces) != text:
+        return None
+    return sum(float(number) * _UNITS_S[unit] for number, unit in pieces)
+
+
+def _number(text: str) -> float | None:
+    text = text.strip()
+    return float(text) if re.fullmatch(r"\d{1,18}(\.\d{1,9})?", text) else None
+
+
+def _sane(seconds: float) -> float:
+    return min(LONGEST_S, max(0.0, seconds))
