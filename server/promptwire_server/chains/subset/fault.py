@@ -39,6 +39,7 @@ class Trouble(Exception):
         self.message = message
 
     def at(self, line: int) -> TemplateError:
+        """The error for callers."""
         return TemplateError(self.kind, line, shorten(self.message))
 
 
@@ -53,9 +54,11 @@ class Faults:
 
     @property
     def full(self) -> bool:
+        """Whether any more would be dropped."""
         return len(self._found) >= FAULTS_REPORTED
 
     def add(self, kind: Kind, line: int, message: str) -> None:
+        """Record a fault once."""
         if not self.full:
             self._found.setdefault((line, shorten(message)), kind)
 
@@ -66,12 +69,11 @@ class Faults:
             message = f"{what} '{shorten(name, 60)}' is not available{suggestion(name, allowed)}"
             self.add("forbidden", line, f"{message}; allowed: {', '.join(allowed)}")
 
-    def raise_if_any(self) -> None:
-        if not self._found:
-            return
+    def error(self) -> TemplateError:
+        """All faults in one error, in the order of their lines. There must be one."""
         ordered = sorted(self._found.items(), key=lambda found: found[0][0])
         (line, message), kind = ordered[0]
-        raise TemplateError(kind, line, message, tuple(place for place, _ in ordered))
+        return TemplateError(kind, line, message, tuple(place for place, _ in ordered))
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
@@ -83,4 +85,5 @@ def suggestion(name: str, known: Iterable[str]) -> str:
 
 
 def shorten(text: str, chars: int = MESSAGE_CHARS) -> str:
+    """Cut at so many characters, as parts of the source may stand in messages."""
     return text if len(text) <= chars else text[: chars - 3] + "..."

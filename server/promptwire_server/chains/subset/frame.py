@@ -26,21 +26,28 @@ class Limits:
     output_chars: int = 1024 * 1024
     text_chars: int = 1024 * 1024  # one text made, or taken apart, on the way; values that only pass by may be longer
     list_items: int = 50_000  # one list made on the way
-    memory_bytes: int = 16 * 1024 * 1024
+    memory_bytes: int = 12 * 1024 * 1024
     fuel: int = 300_000
 
 
 DEFAULT_LIMITS: Final = Limits()
+LOOP_DEPTH: Final = 2
 
 
 class Frame:
-    """One rendering. Loop variables live in numbered slots, assigned when the template is compiled."""
+    """One rendering.
 
-    __slots__ = ("_fuel", "_memory_bytes", "limits", "parts", "room_chars", "slots", "values")
+    Loop variables live in numbered slots, assigned when the template is compiled; `indexes` (from 0) and `lengths` tell
+    how far the outer and the inner loop are.
+    """
+
+    __slots__ = ("_fuel", "_memory_bytes", "indexes", "lengths", "limits", "parts", "room_chars", "slots", "values")
 
     def __init__(self, values: Mapping[str, object], slots: int, limits: Limits) -> None:
         self.values = values
         self.slots: list[object] = [None] * slots
+        self.indexes = [0] * LOOP_DEPTH
+        self.lengths = [0] * LOOP_DEPTH
         self.parts: list[str] = []
         self.room_chars = limits.output_chars
         self.limits = limits
@@ -58,6 +65,13 @@ class Frame:
         self._memory_bytes -= size_bytes
         if self._memory_bytes < 0:
             raise Trouble("limit", "this builds too much text or too many items: use fewer or shorter values")
+
+    def write(self, text: str) -> None:
+        """Add to the output."""
+        self.room_chars -= len(text)
+        if self.room_chars < 0:
+            raise Trouble("limit", f"the output is longer than {self.limits.output_chars} characters")
+        self.parts.append(text)
 
     def fit(self, chars: int) -> None:
         """Refuse a text of this length before it is built."""

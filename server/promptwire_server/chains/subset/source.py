@@ -47,7 +47,7 @@ _Tree = TypeVar("_Tree", bound=nodes.Node)
 
 def parse_template(source: str, limits: Limits, faults: Faults) -> nodes.Template | None:
     """The syntax tree, or None when a fault was recorded that leaves none. A tree may come together with faults."""
-    with _recording(faults):
+    with recording(faults):
         if _Scan(limits, faults).passes(source, None):
             return _shallow(Parser(_ENVIRONMENT, source).parse(), limits, faults)
     return None
@@ -55,13 +55,15 @@ def parse_template(source: str, limits: Limits, faults: Faults) -> nodes.Templat
 
 def parse_expression(source: str, limits: Limits, faults: Faults) -> nodes.Expr | None:
     """As `parse_template`, for one expression without its braces."""
-    with _recording(faults):
+    with recording(faults):
         if _Scan(limits, faults).passes(source, "variable"):
             return _shallow(_whole_expression(source), limits, faults)
     return None
 
 
 def _whole_expression(source: str) -> nodes.Expr:
+    if not source.strip():
+        raise TemplateSyntaxError("an expression is missing here", 1)
     parser = Parser(_ENVIRONMENT, source, state="variable")
     expression = parser.parse_expression()
     if not parser.stream.eos:
@@ -132,7 +134,7 @@ class _Scan:
 
 
 @contextmanager
-def _recording(faults: Faults) -> Iterator[None]:
+def recording(faults: Faults) -> Iterator[None]:
     """Turn what the lexer and the parser raise into faults."""
     try:
         yield

@@ -1,0 +1,1 @@
+"""Chains of prompts: templates, expressions, and the engine that runs the steps."""

@@ -1,0 +1,1 @@
+"""Tests of single modules, without network and without waiting."""
