@@ -1,7 +1,7 @@
 """The gRPC server: options, ports, start, drain, stop."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import grpc
@@ -11,6 +11,7 @@ from grpc_channelz.v1 import channelz
 from promptwire_server.core.errors import DeadlineExceeded, Draining, Overloaded
 from promptwire_server.rpc import reflection
 from promptwire_server.rpc.health import Health, HealthService
+from promptwire_server.rpc.probes import Probes, add_port
 from promptwire_server.rpc.tls import Certificates, TlsSettings
 from promptwire_server.rpc.transport import Edge, GrpcExchange, Transport
 
@@ -87,7 +88,7 @@ class Server:
         self.health = Health([descriptor.full_name for descriptor, _ in services])
         self._health_service = HealthService(self.health)
         self._grpc = self._main(services)
-        self._probes = self._plaintext() if settings.health_listen else None
+        self._probes = Probes(settings.health_listen, self.health, edge) if settings.health_listen else None
         self._watchdog: asyncio.Task[None] | None = None
         self.port = 0
         self.health_port = 0
@@ -95,9 +96,8 @@ class Server:
     async def start(self) -> None:
         """Bind and answer. Raises RuntimeError naming the address when a port is taken."""
         self.port = self._bind()
-        if self._probes is not None and self._settings.health_listen:
-            self.health_port = _add_port(self._settings.health_listen, "server.health_listen", self._probes.add_insecure_port)
-            await self._probes.start()
+        if self._probes is not None:
+            self.health_port = await self._probes.start()
         await self._grpc.start()
         self._watchdog = asyncio.get_running_loop().create_task(self._watch())  # owned here: `stop` ends it
         self.health.set_all(serving=True)
@@ -118,7 +118,7 @@ class Server:
         if self._watchdog is not None:
             self._watchdog.cancel()
         if self._probes is not None:
-            await self._probes.stop(0)
+            await self._probes.stop()
 
     def _evict(self) -> None:
         self.transport.evict_all(Draining("this server went away before the call was done; try again, elsewhere", retry_after_s=0.0))
@@ -133,19 +133,12 @@ class Server:
             channelz.add_channelz_servicer(server)
         return server
 
-    def _plaintext(self) -> grpc.aio.Server:
-        """Health alone, without TLS: what a kubelet can probe."""
-        server = grpc.aio.server(options=[("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", 4096)])
-        probes = Transport(self._edge)
-        server.add_generic_rpc_handlers([probes.handlers(self._health_service.descriptor, self._health_service)])
-        return server
-
     def _bind(self) -> int:
         settings = self._settings
         if settings.tls is None:
-            return _add_port(settings.listen, "server.listen", self._grpc.add_insecure_port)
+            return add_port(settings.listen, "server.listen", self._grpc.add_insecure_port)
         credentials = Certificates(settings.tls, self._clock).credentials()
-        return _add_port(settings.listen, "server.listen", lambda address: self._grpc.add_secure_port(address, credentials))
+        return add_port(settings.listen, "server.listen", lambda address: self._grpc.add_secure_port(address, credentials))
 
     async def _watch(self) -> None:
         """Drop readers that take nothing, which would hold their upstream for ever, and calls beyond the server's own deadline.
@@ -163,16 +156,4 @@ class Server:
         if blocked_since_s is not None and now_s - blocked_since_s > self._settings.write_stall_timeout_s:
             exchange.evict(Overloaded(f"nothing was read for {self._settings.write_stall_timeout_s:g} s; the call was dropped"))
         elif now_s > exchange.deadline_s:
-            exchange.evict(
-                DeadlineExceeded.during("server", f"a call may take {self._edge.max_call_s:g} s here; split the work, or use runs")
-            )
-
-
-def _add_port(address: str, key: str, add: Callable[[str], int]) -> int:
-    try:
-        port = add(address)
-    except RuntimeError:
-        port = 0
-    if not port and not address.startswith("unix:"):
-        raise RuntimeError(f"{key}: cannot listen on {address}; is another program (or another promptwire) using it?")
-    return port
+            exchange.evict(DeadlineExceeded.during("server", f"a call may take {self._edge.max_call_s:g} s here; split the work"))
