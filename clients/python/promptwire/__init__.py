@@ -1,0 +1,1 @@
+"""Promptwire: typed chat and prompt chains over gRPC."""
