@@ -150,7 +150,7 @@ class Server(Section):
     workers: int = Field(1, ge=1, le=256, description="Processes that share the gRPC port.", examples=[1, 4])
     insecure_bind: bool = Field(
         False,  # noqa: FBT003 - pydantic's first parameter is the default
-        description="DANGER: listen beyond this machine without API keys and TLS, so that anybody who reaches the port can read prompts and spend money.",
+        description="DANGER: listen beyond this machine without API keys and TLS: whoever reaches the port can read prompts and spend money.",
         examples=[False],
     )
     tls: Tls = Field(Tls.model_validate({}), description="Certificates of the gRPC port.")
@@ -242,7 +242,9 @@ class OpenAI(Section):
     )
     organization: str | None = Field(None, description="Organization that is billed.", examples=["org-123"])
     project: str | None = Field(None, description="Project that is billed.", examples=["proj-123"])
-    headers: dict[str, str] = Field(default_factory=dict, description="Headers to add to every request.", examples=[{"x-team": "search"}])
+    headers: dict[str, SecretText] = Field(
+        default_factory=dict, description="Headers to add to every request.", examples=[{"x-team": "search"}]
+    )
     models: list[str] = Field(
         default_factory=list,
         description="Models to list and to take; empty: any that the vendor knows.",
@@ -291,12 +293,12 @@ class File(Section):
     )
     secrets_dir: Path | None = Field(
         None,
-        description='A directory of files, each named like an environment variable ("providers__openai__api_key", "OPENAI_API_KEY"), holding its value.',
+        description='A directory of files that hold a value each, named like variables ("providers__openai__api_key", "OPENAI_API_KEY").',
         examples=["/run/secrets"],
     )
     default_model: str | None = Field(
         None,
-        description='The model of requests that name none: an alias or "provider/model". Default: that of the first provider that has one, else echo/echo.',
+        description="The model of requests that name none: an alias or provider/model. Default: the first provider's, else echo/echo.",
         examples=["fast", "openai/gpt-4o-mini"],
     )
     models: dict[Name, Annotated[Alias, BeforeValidator(_listed, json_schema_input_type=str | Alias)]] = Field(

@@ -1,0 +1,131 @@
+"""What only the whole configuration shows: keys that contradict each other, names that name nothing, an open door."""
+
+from collections.abc import Callable, Iterator
+
+from promptwire_server.config.model import File, OpenAI, Script, Server
+from promptwire_server.config.settings import KeyPath
+from promptwire_server.config.units import Address
+
+_MIN_KEY_CHARACTERS = 20  # an API key of fewer can be guessed
+Finding = tuple[KeyPath, str]
+Check = Callable[[File], Iterator[Finding]]
+
+
+def tls_pair(file: File) -> Iterator[Finding]:
+    """A certificate needs its key, and the other way round."""
+    tls = file.server.tls
+    for have, lacking, key in (("cert_file", "key_file", tls.key_file), ("key_file", "cert_file", tls.cert_file)):
+        if getattr(tls, have) is not None and key is None:
+            yield ("server", "tls", lacking), f"is required beside {have}"
+    if tls.client_ca_file is not None and not tls.enabled:
+        yield ("server", "tls", "client_ca_file"), "has no effect without cert_file and key_file; add them, or remove it"
+
+
+def files_exist(file: File) -> Iterator[Finding]:
+    """Every file that is named can be read."""
+    tls = file.server.tls
+    named = [(("server", "tls", name), getattr(tls, name)) for name in ("cert_file", "key_file", "client_ca_file")]
+    named += [(("providers", name, "file"), provider.file) for name, provider in file.providers.items() if isinstance(provider, Script)]
+    for path, name in named:
+        if name is None:
+            continue
+        try:
+            with name.open("rb"):
+                pass
+        except OSError as error:
+            yield path, f"cannot read {name}: {error.strerror or error}"
+
+
+def ports_differ(file: File) -> Iterator[Finding]:
+    """No two ports are the same."""
+    server = file.server
+    taken: list[tuple[str, Address]] = []
+    for key in ("listen", "health_listen", "metrics_listen"):
+        address: Address | None = getattr(server, key)
+        if address is None:
+            continue
+        for other, its in taken:
+            if _collide(address, its):
+                yield ("server", key), f"is the same address as server.{other} ({address}); choose another port"
+        taken.append((key, address))
+
+
+def workers_share_a_port(file: File) -> Iterator[Finding]:
+    """Several processes can share a TCP port, but no Unix socket."""
+    if file.server.workers > 1 and file.server.listen.path:
+        yield ("server", "workers"), "must be 1 on a Unix socket, which processes cannot share"
+
+
+def door_is_closed(file: File) -> Iterator[Finding]:
+    """Beyond loopback there are API keys and TLS, or the operator has accepted the danger by name."""
+    server = file.server
+    if server.listen.loopback or server.insecure_bind:
+        return
+    lacking = [
+        name for name, there in (("API keys (auth.api_keys)", _authenticated(file)), ("TLS (server.tls)", server.tls.enabled)) if not there
+    ]
+    if lacking:
+        message = (
+            f"{server.listen} can be reached from other machines, and there is no {' and no '.join(lacking)}: "
+            f"{_danger(server, authenticated=_authenticated(file))}. Add what is missing, listen on 127.0.0.1, "
+            "or accept the danger with server.insecure_bind: true"
+        )
+        yield ("server", "listen"), message
+
+
+def api_keys(file: File) -> Iterator[Finding]:
+    """Keys have one source, unique names, and are too long to guess."""
+    names: dict[str, int] = {}
+    for position, key in enumerate(file.auth.api_keys):
+        at = ("auth", "api_keys", str(position))
+        if (key.key is None) == (key.key_file is None):
+            yield at, "needs either `key` or `key_file`" if key.key is None else "has both `key` and `key_file`; keep one"
+        if key.key is not None and len(key.key) < _MIN_KEY_CHARACTERS:
+            yield (*at, "key"), too_short(len(key.key))
+        if key.name in names:
+            yield (*at, "name"), f'"{key.name}" is also the name of auth.api_keys[{names[key.name]}]; names are unique'
+        names.setdefault(key.name, position)
+
+
+def provider_keys(file: File) -> Iterator[Finding]:
+    """A provider's key has one source."""
+    for name, provider in file.providers.items():
+        if isinstance(provider, OpenAI) and provider.api_key is not None and provider.api_key_file is not None:
+            yield ("providers", name), "has both `api_key` and `api_key_file`; keep one"
+
+
+def too_short(length: int) -> str:
+    """That an API key can be guessed."""
+    return f"is too easy to guess with {length} characters; use at least {_MIN_KEY_CHARACTERS}, e.g. from `openssl rand -hex 24`"
+
+
+# The sections that a check reads, and the check: it is left out when one of them is broken already.
+CHECKS: tuple[tuple[frozenset[str], Check], ...] = (
+    (frozenset({"server"}), tls_pair),
+    (frozenset({"server", "providers"}), files_exist),
+    (frozenset({"server"}), ports_differ),
+    (frozenset({"server"}), workers_share_a_port),
+    (frozenset({"server", "auth"}), door_is_closed),
+    (frozenset({"auth"}), api_keys),
+    (frozenset({"providers"}), provider_keys),
+)
+
+
+def _authenticated(file: File) -> bool:
+    return bool(file.auth.api_keys) or file.server.tls.client_ca_file is not None
+
+
+def _danger(server: Server, *, authenticated: bool) -> str:
+    if not authenticated:
+        return "whoever reaches the port can spend your money at the providers" + (
+            "" if server.tls.enabled else " and read what others ask"
+        )
+    return "prompts, answers and API keys would travel readable for everybody on the way"
+
+
+def _collide(one: Address, other: Address) -> bool:
+    if one.path or other.path:
+        return one.path == other.path
+    anywhere = {"0.0.0.0", "::"}
+    same_host = one.host == other.host or bool({one.host, other.host} & anywhere)
+    return one.port == other.port != 0 and same_host

@@ -1,0 +1,140 @@
+"""From a valid file to Settings: secret files read, defaults that depend on other keys filled in, names resolved."""
+
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+
+from promptwire_server.config.check import too_short
+from promptwire_server.config.environment import read_secret
+from promptwire_server.config.fault import Fault
+from promptwire_server.config.model import Alias, ApiKey, Auth, Echo, File, OpenAI, Provider, Server
+from promptwire_server.config.settings import KeyPath, Settings
+from promptwire_server.config.tree import Tree
+from promptwire_server.config.vendors import Vendor
+from promptwire_server.core.secret import Secret
+
+_MIN_KEY_CHARACTERS = 20
+_ECHO_MODEL = "echo"
+
+
+class Completion:
+    """Turns one File into Settings. Faults go to the tree."""
+
+    def __init__(self, file: File, tree: Tree, vendors: Iterable[Vendor], environ: Mapping[str, str]) -> None:
+        self._file = file
+        self._tree = tree
+        self._vendors = {vendor.name: vendor for vendor in vendors}
+        self._environ = environ
+
+    def settings(self, path: Path | None, notices: Iterable[str], broken: Collection[str] = ()) -> Settings:
+        """The whole; of use only when the tree has no faults. What rests on a `broken` section is not judged."""
+        providers = self._providers()
+        if not {"providers", "models"} & set(broken):
+            self._check_targets(providers)
+        return Settings(
+            server=self._server(),
+            auth=self._auth(),
+            state_dir=self._state_dir(),
+            default_model=self._default_model(providers),
+            models=dict(self._file.models),
+            providers=providers,
+            logs=self._file.logs,
+            path=path,
+            notices=tuple(notices),
+            origins=dict(self._tree.origins),
+        )
+
+    def _server(self) -> Server:
+        server = self._file.server
+        if server.listen.loopback and not self._tree.has(("server", "drain", "pre_drain")):
+            server = server.model_copy(update={"drain": server.drain.model_copy(update={"pre_drain_s": 0.0})})
+        if server.max_connection_age_grace_s is None:
+            server = server.model_copy(update={"max_connection_age_grace_s": server.max_call_duration_s})
+        return server
+
+    def _auth(self) -> Auth:
+        keys = [self._api_key(key, position) for position, key in enumerate(self._file.auth.api_keys)]
+        return Auth(api_keys=keys)
+
+    def _api_key(self, key: ApiKey, position: int) -> ApiKey:
+        if key.key_file is None:
+            return key
+        path = ("auth", "api_keys", str(position), "key_file")
+        secret = self._secret(key.key_file, path)
+        if secret is not None and len(secret) < _MIN_KEY_CHARACTERS:
+            self._fault(path, too_short(len(secret)))
+        return key.model_copy(update={"key": secret})
+
+    def _providers(self) -> dict[str, Provider]:
+        providers: dict[str, Provider] = {}
+        for name, provider in self._file.providers.items():
+            if provider is not None:
+                providers[name] = self._openai(name, provider) if isinstance(provider, OpenAI) else provider
+        if "echo" not in self._file.providers:
+            providers["echo"] = Echo(kind="echo")
+        return providers
+
+    def _openai(self, name: str, provider: OpenAI) -> OpenAI:
+        vendor = self._vendors.get(name)
+        base_url = provider.base_url or (vendor.base_url if vendor else "")
+        at = ("providers", name)
+        if not base_url:
+            self._fault((*at, "base_url"), f'is required, since "{name}" is no vendor whose address is known')
+        key = provider.api_key
+        if provider.api_key_file is not None:
+            key = self._secret(provider.api_key_file, (*at, "api_key_file"))
+        elif key is None and vendor and vendor.key_variables and base_url == vendor.base_url:
+            self._fault(at, f"has no key: write `api_key` or `api_key_file`, or set {vendor.key_variables[0]}")
+        return provider.model_copy(update={"api_key": key, "base_url": base_url.rstrip("/")})
+
+    def _check_targets(self, providers: Mapping[str, Provider]) -> None:
+        for name, alias in self._file.models.items():
+            if "/" in name:
+                self._fault(("models", name), 'is no good name for an alias: "/" stands between provider and model')
+            for target in alias.targets:
+                if problem := _problem(target, providers, {}):
+                    self._fault(("models", name), problem)
+        chosen = self._file.default_model
+        if chosen and (problem := _problem(chosen, providers, self._file.models)):
+            self._fault(("default_model",), problem)
+
+    def _default_model(self, providers: Mapping[str, Provider]) -> str:
+        if self._file.default_model:
+            return self._file.default_model
+        for name, provider in providers.items():
+            if isinstance(provider, OpenAI):
+                vendor = self._vendors.get(name)
+                model = provider.models[0] if provider.models else (vendor.default_model if vendor else "")
+                if model:
+                    return f"{name}/{model}"
+        return f"echo/{_ECHO_MODEL}" if "echo" in providers else ""
+
+    def _state_dir(self) -> Path:
+        if self._file.state_dir is not None:
+            return self._file.state_dir
+        home = self._environ.get("XDG_STATE_HOME") or str(Path(self._environ.get("HOME") or Path.home()) / ".local" / "state")
+        return Path(home) / "promptwire"
+
+    def _secret(self, file: Path, path: KeyPath) -> Secret | None:
+        try:
+            return Secret(read_secret(file))
+        except ValueError as error:
+            self._fault(path, str(error))
+            return None
+
+    def _fault(self, path: KeyPath, message: str) -> None:
+        self._tree.faults.append(Fault(path, message, self._tree.origin(path)))
+
+
+def _problem(model: str, providers: Mapping[str, Provider], aliases: Mapping[str, Alias]) -> str:
+    """What is wrong with a model's name; empty when nothing is."""
+    if model in aliases:
+        return ""
+    name, slash, rest = model.partition("/")
+    if not slash or not rest:
+        return f'"{model}" is neither an alias of `models` nor "provider/model"' if aliases else f'"{model}" must be "provider/model"'
+    provider = providers.get(name)
+    if provider is None:
+        return f'"{model}": no provider is called "{name}"; there are {", ".join(sorted(providers)) or "none"}'
+    if isinstance(provider, OpenAI) and provider.models and rest not in provider.models:
+        return f'"{model}" is not among providers.{name}.models'
+    return ""
