@@ -1,0 +1,173 @@
+"""Supervisor: several worker processes on one port, restarted when they die, with one view of their health and metrics."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+_FIRST_PAUSE_S = 0.5
+_LONGEST_PAUSE_S = 30.0
+_STEADY_S = 60.0  # a worker that lived this long starts again without a pause
+_KILL_MARGIN_S = 5.0  # beyond pre-drain and grace, before a worker that does not go is killed
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to run."""
+
+    command: Sequence[str]  # of one worker; "--worker-fd N" is added
+    workers: int
+    drain_s: float  # pre-drain and grace of a worker together
+    first_start_attempts: int = 3  # workers that die this often before any was ready: the configuration is at fault
+
+
+@dataclass
+class Worker:
+    """One worker process, as the supervisor sees it."""
+
+    index: int
+    process: asyncio.subprocess.Process | None = None
+    metrics_port: int = 0
+    ready: bool = False
+    restarts: int = 0
+    pause_s: float = _FIRST_PAUSE_S
+
+
+@dataclass
+class Supervisor:
+    """Keeps the workers running until told to stop."""
+
+    plan: Plan
+    changed: Callable[[Sequence[Worker]], None]  # called whenever a worker becomes ready or dies
+    report: Callable[..., None]  # log event with fields
+    workers: list[Worker] = field(default_factory=list)
+    _stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    _failures: int = 0
+
+    async def run(self) -> int:
+        """Run until `stop`; the exit code: 0, or 1 when the workers never came up."""
+        self.workers = [Worker(index) for index in range(self.plan.workers)]
+        async with asyncio.TaskGroup() as tasks:
+            for worker in self.workers:
+                tasks.create_task(self._keep(worker))
+        return 1 if self._failures >= self.plan.first_start_attempts else 0
+
+    def stop(self) -> None:
+        """Let every worker drain and end."""
+        self._stopping.set()
+        for worker in self.workers:
+            _signal(worker, signal.SIGTERM)
+
+    async def _keep(self, worker: Worker) -> None:
+        """Start a worker again whenever it dies."""
+        while not self._stopping.is_set():
+            began_s = asyncio.get_running_loop().time()
+            code = await self._live(worker)
+            if self._stopping.is_set():
+                return
+            lived_s = asyncio.get_running_loop().time() - began_s
+            self.report("worker.died", worker=worker.index, exit_code=code, lived_s=round(lived_s, 3), restarts=worker.restarts)
+            if self._hopeless():
+                self.stop()
+                return
+            worker.restarts += 1
+            worker.pause_s = _FIRST_PAUSE_S if lived_s > _STEADY_S else min(worker.pause_s * 2, _LONGEST_PAUSE_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(worker.pause_s):
+                    await self._stopping.wait()
+
+    def _hopeless(self) -> bool:
+        if any(worker.ready or worker.metrics_port for worker in self.workers):
+            return False
+        self._failures += 1
+        return self._failures >= self.plan.first_start_attempts
+
+    async def _live(self, worker: Worker) -> int:
+        """One life of a worker; its exit code."""
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            command = [*self.plan.command, "--worker-fd", str(theirs.fileno())]
+            worker.process = await asyncio.create_subprocess_exec(*command, pass_fds=[theirs.fileno()], start_new_session=True)
+            theirs.close()
+            reader, writer = await asyncio.open_connection(sock=ours)
+            try:
+                return await self._attend(worker, worker.process, reader)
+            finally:
+                writer.close()
+                worker.ready = False
+                self.changed(self.workers)
+
+    async def _attend(self, worker: Worker, process: asyncio.subprocess.Process, reader: asyncio.StreamReader) -> int:
+        async with asyncio.TaskGroup() as tasks:
+            listening = tasks.create_task(self._listen(worker, reader))
+            code = await self._ended(worker, process)
+            listening.cancel()
+        return code
+
+    async def _listen(self, worker: Worker, reader: asyncio.StreamReader) -> None:
+        """A worker says one JSON line when it is ready and one when it begins to drain."""
+        async for line in reader:
+            word = json.loads(line)
+            worker.ready = word["state"] == "ready"
+            worker.metrics_port = word.get("metrics_port", worker.metrics_port)
+            self.report("worker." + word["state"], worker=worker.index, pid=worker.process.pid if worker.process else 0)
+            self.changed(self.workers)
+
+    async def _ended(self, worker: Worker, process: asyncio.subprocess.Process) -> int:
+        waiting = asyncio.ensure_future(process.wait())
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        try:
+            await asyncio.wait([waiting, stopping], return_when=asyncio.FIRST_COMPLETED)
+            if not waiting.done():
+                await asyncio.wait([waiting], timeout=self.plan.drain_s + _KILL_MARGIN_S)
+            if not waiting.done():
+                self.report("worker.killed", worker=worker.index)
+                process.kill()
+            return await waiting
+        finally:
+            stopping.cancel()
+            if process.returncode is None and not waiting.done():
+                process.kill()
+
+
+class Voice:
+    """A worker's end of the line to its supervisor."""
+
+    def __init__(self, fd: int) -> None:
+        self._socket = socket.socket(fileno=fd)
+
+    def say(self, state: str, **facts: int) -> None:
+        """Tell the supervisor; a supervisor that is gone hears nothing."""
+        with contextlib.suppress(OSError):
+            self._socket.sendall(json.dumps({"state": state, **facts}).encode() + b"\n")
+
+    async def orphaned(self) -> None:
+        """Return when the supervisor is gone: its end of the line closes with it, however it died."""
+        self._socket.setblocking(False)  # noqa: FBT003 - the standard library's signature
+        while await asyncio.get_running_loop().sock_recv(self._socket, 1):
+            pass
+
+
+def reserve(host: str, port: int) -> tuple[socket.socket, int]:
+    """A port that all workers can share: bound here with SO_REUSEPORT but never listening, so it takes no connections itself."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    reserved = socket.socket(family, socket.SOCK_STREAM)
+    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    reserved.bind((host, port))
+    return reserved, int(reserved.getsockname()[1])
+
+
+def worker_command(arguments: Sequence[str]) -> list[str]:
+    """The command line of a worker: this program again, by spawn, since forking a process that has used gRPC hangs."""
+    return [sys.executable, "-m", "promptwire_server", *arguments]
+
+
+def _signal(worker: Worker, number: int) -> None:
+    if worker.process is not None and worker.process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(worker.process.pid, number)
