@@ -10,6 +10,7 @@ from promptwire_server.config.fault import Fault, dotted
 from promptwire_server.config.schema import keys_at
 from promptwire_server.config.settings import KeyPath
 from promptwire_server.config.tree import Tree
+from promptwire_server.config.vendors import DIALECTS
 
 _TAG_POSITION = 2  # pydantic names the kind of a provider within the path: ("providers", "openai", "openai", "base_url")
 _SHOWN_KEYS = 12
@@ -21,9 +22,7 @@ _MESSAGES: dict[str, Callable[[ErrorDetails], str]] = {
     "greater_than_equal": lambda error: f"must be at least {error['ctx']['ge']}",
     "less_than_equal": lambda error: f"must be at most {error['ctx']['le']}",
     "too_short": lambda _: "needs at least one entry",
-    "union_tag_not_found": lambda error: (
-        f"needs a `kind`: {error['ctx']['discriminator'].strip(chr(39))} is one of 'openai', 'echo', 'script'"
-    ),
+    "union_tag_not_found": lambda _: f"needs a `kind`: {', '.join(DIALECTS)}",
     "union_tag_invalid": lambda error: f"kind must be one of {error['ctx']['expected_tags']}",
 }
 _BY_BEGINNING = (
@@ -47,7 +46,7 @@ def _fault(details: ErrorDetails, tree: Tree) -> Fault:
         path = path[:-1]
         message = "is no good name: letters, digits and . _ - : only, at most 64, the first a letter or digit"
     elif details["type"] == "extra_forbidden":
-        message = unknown_key(path)
+        return Fault(path, unknown_key(path), tree.origin(path), harmless=True)
     else:
         message = _message(details, path)
     return Fault(path, message, tree.origin(path))

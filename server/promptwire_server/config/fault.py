@@ -13,6 +13,7 @@ class Fault:
     path: KeyPath  # empty: the configuration as a whole
     message: str  # what is wrong and what to do; never a value that may be secret
     origin: Origin | None = None
+    harmless: bool = False  # without the key, the rest can still be judged
 
     def __str__(self) -> str:
         key = f"{dotted(self.path)}: " if self.path else ""

@@ -38,7 +38,7 @@ def load(
             tree.faults += [Fault(at, message, tree.origin(at)) for at, message in check(valid)]
     settings = Completion(valid, tree, vendors, environ).settings(file, notices, broken)
     if tree.faults:
-        raise ConfigError(tree.faults)
+        raise ConfigError(sorted(tree.faults, key=lambda fault: fault.origin.line if fault.origin else 0))
     return settings
 
 
@@ -65,5 +65,9 @@ def _validated(tree: Tree) -> tuple[File, set[str]]:
         found = faults_of(error, tree)
     told = {fault.path for fault in tree.faults}
     tree.faults += [fault for fault in found if fault.path not in told]
-    broken = {fault.path[0] for fault in found}
+    # What is good of a bad file is judged further, so that its other faults are found too.
+    for fault in found:
+        if fault.harmless:
+            tree.drop(fault.path)
+    broken = {fault.path[0] for fault in found if not fault.harmless}
     return File.model_validate({key: value for key, value in tree.values.items() if key not in broken}), broken

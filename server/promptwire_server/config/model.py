@@ -150,7 +150,7 @@ class Server(Section):
     workers: int = Field(1, ge=1, le=256, description="Processes that share the gRPC port.", examples=[1, 4])
     insecure_bind: bool = Field(
         False,  # noqa: FBT003 - pydantic's first parameter is the default
-        description="DANGER: listen beyond this machine without API keys and TLS: whoever reaches the port can read prompts and spend money.",
+        description="DANGER: listen beyond this machine without API keys and TLS; whoever reaches it can read prompts and spend money.",
         examples=[False],
     )
     tls: Tls = Field(Tls.model_validate({}), description="Certificates of the gRPC port.")

@@ -16,7 +16,7 @@ def dump(settings: Settings) -> str:
         state_dir=settings.state_dir,
         default_model=settings.default_model,
         models=dict(settings.models),
-        providers=dict(settings.providers),
+        providers=dict(settings.providers) if "echo" in settings.providers else {**settings.providers, "echo": None},
         logs=settings.logs,
     )
     values: Json = file.model_dump(mode="json", by_alias=True)

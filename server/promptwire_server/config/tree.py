@@ -44,6 +44,12 @@ class Tree:
             value = _child(value, key)
         return value
 
+    def drop(self, path: KeyPath) -> None:
+        """Forget a key."""
+        holder = self.get(path[:-1])
+        if isinstance(holder, dict):
+            holder.pop(path[-1], None)
+
     def has(self, path: KeyPath) -> bool:
         """Whether the key was written at all, be it as null."""
         holder = self.get(path[:-1])
