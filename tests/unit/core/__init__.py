@@ -1,0 +1,1 @@
+"""Tests of the vocabulary that everything else is written in."""
