@@ -1,0 +1,276 @@
+"""The upstream port over aiohttp: the only module that imports it.
+
+A request that met a kept-alive connection just as the other side closed it is sent once more on another connection, and only when not a
+single byte of an answer had come: the rule of HTTP clients for stale connections. It leaves no attempt behind, since nobody looked at it.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from contextvars import ContextVar
+from functools import partial
+
+import aiohttp
+from aiohttp.client_proto import ResponseHandler
+from multidict import CIMultiDict
+from yarl import URL
+
+from promptwire_server.core.clock import Clock
+from promptwire_server.core.errors import DeadlineExceeded, Origin, PromptwireError, UpstreamFailed
+from promptwire_server.providers.patience import TICK_S, Cause, Patience
+from promptwire_server.providers.upstream import Answer, Endpoint, Request
+
+_KEEPALIVE_S = 30.0
+_LINGER_S = 0.25  # how long a stream that said its end may take to end as HTTP too, before its connection is closed
+_AUTO_HEADERS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
+
+
+class _Protocol(ResponseHandler):
+    """One connection, which knows how many answers it gave and whether the present one has begun."""
+
+    requests = 0
+    heard = False
+
+    def data_received(self, data: bytes) -> None:
+        self.heard = True
+        super().data_received(data)
+
+    @property
+    def stale(self) -> bool:
+        """It was used before, and closed without a word: the request was never looked at."""
+        return self.requests > 1 and not self.heard
+
+
+_IN_USE: ContextVar[_Protocol | None] = ContextVar("_IN_USE", default=None)  # of the task; aiohttp's errors do not say which connection
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Notes which connection a request goes out on."""
+
+    def __init__(self, *, limit: int) -> None:
+        super().__init__(limit=limit, keepalive_timeout=_KEEPALIVE_S)
+        factory: partial[ResponseHandler] = partial(_Protocol, loop=self._loop)
+        self._factory = factory
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[aiohttp.tracing.Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's
+    ) -> aiohttp.connector.Connection:
+        connection = await super().connect(req, traces, timeout)
+        protocol = connection.protocol
+        if isinstance(protocol, _Protocol):
+            protocol.requests += 1
+            protocol.heard = False
+            _IN_USE.set(protocol)
+        return connection
+
+
+class AiohttpUpstream:
+    """HTTP/1.1 to one endpoint over a pool of its own, which opens with the first request."""
+
+    def __init__(self, endpoint: Endpoint, clock: Clock) -> None:
+        self._endpoint = endpoint
+        self._clock = clock
+        self._base = URL(endpoint.base_url.rstrip("/"))
+        self._urls: dict[str, URL] = {}
+        self._headers = CIMultiDict(endpoint.headers)
+        self._headers.setdefault("user-agent", "promptwire")
+        self._headers["accept-encoding"] = "identity"  # half a megabyte of gzip has become a gigabyte of memory
+        self._headers["accept"] = "application/json, text/event-stream"
+        self._headers["content-type"] = "application/json"
+        self._session: aiohttp.ClientSession | None = None
+        self._closed = False
+
+    async def fetch(self, request: Request) -> Answer:
+        """See Upstream."""
+        now_s = asyncio.get_running_loop().time()
+        patience = self._patience(request, now_s)
+        response = None
+        try:
+            async with asyncio.timeout_at(patience.end_s) as timer:
+                response = await self._send(request)
+                return Answer(response.status, response.headers, await self._body(response, patience, timer))
+        except aiohttp.ConnectionTimeoutError as error:
+            raise self._failure(error) from None
+        except TimeoutError:
+            raise patience.error(asyncio.get_running_loop().time(), "idle") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise self._failure(error) from None
+        finally:
+            if response is not None:
+                response.close()
+
+    async def open(self, request: Request) -> "AiohttpStream":
+        """See Upstream."""
+        begun_s = asyncio.get_running_loop().time()
+        patience = self._patience(request, begun_s)
+        try:
+            async with asyncio.timeout_at(patience.until_first_token_s(begun_s)):
+                response = await self._send(request)
+        except aiohttp.ConnectionTimeoutError as error:
+            raise self._failure(error) from None
+        except TimeoutError:
+            raise patience.error(asyncio.get_running_loop().time(), "first_token") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise self._failure(error) from None
+        return AiohttpStream(response, self._endpoint, patience, begun_s)
+
+    async def aclose(self) -> None:
+        """See Upstream."""
+        self._closed = True
+        if self._session is not None:
+            await self._session.close()
+
+    def _patience(self, request: Request, now_s: float) -> Patience:
+        remaining_s = request.deadline_s - self._clock.monotonic()
+        if remaining_s <= 0:
+            raise DeadlineExceeded.during("upstream")
+        if self._closed:
+            raise UpstreamFailed(f"{self._endpoint.name}: its connections are closed, this server is stopping")
+        return Patience(self._endpoint.name, self._endpoint.timeouts, begun_s=now_s, remaining_s=remaining_s)
+
+    async def _send(self, request: Request) -> aiohttp.ClientResponse:
+        session = self._session or self._opened()
+        url = self._urls.get(request.path) or self._urls.setdefault(request.path, URL(f"{self._base}{request.path}"))
+        body = request.body or None
+        try:
+            response = await session.request(request.method, url, data=body, allow_redirects=False, proxy=self._endpoint.proxy)
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+            in_use = _IN_USE.get()
+            if in_use is None or not in_use.stale:
+                raise
+            response = await session.request(request.method, url, data=body, allow_redirects=False, proxy=self._endpoint.proxy)
+        encoding = response.headers.get("content-encoding", "identity")
+        if encoding.lower() != "identity":
+            response.close()
+            raise self._failed("it compresses its answers though told not to; a proxy on the way may be the cause")
+        return response
+
+    async def _body(self, response: aiohttp.ClientResponse, patience: Patience, timer: asyncio.Timeout) -> bytes:
+        content = response.content
+        limit = self._endpoint.bounds.body_bytes
+        if (response.content_length or 0) > limit:
+            raise self._failed(f"its answer is longer than {limit} bytes")
+        pieces: list[bytes] = []
+        while True:
+            if not content.is_eof():
+                timer.reschedule(patience.until_idle_s(asyncio.get_running_loop().time()))
+            piece = await content.readany()
+            if not piece:
+                return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            pieces.append(piece)
+            if content.total_bytes > limit:
+                raise self._failed(f"its answer is longer than {limit} bytes")
+
+    def _opened(self) -> aiohttp.ClientSession:
+        endpoint = self._endpoint
+        self._session = aiohttp.ClientSession(
+            connector=_Connector(limit=endpoint.max_connections),
+            headers=self._headers,
+            skip_auto_headers=_AUTO_HEADERS,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            trust_env=False,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=endpoint.timeouts.connect_s),
+            max_line_size=endpoint.bounds.head_bytes,
+            max_field_size=endpoint.bounds.head_bytes,
+        )
+        return self._session
+
+    def _failure(self, error: Exception) -> PromptwireError:
+        return _failure(error, self._endpoint)
+
+    def _failed(self, what: str) -> UpstreamFailed:
+        return UpstreamFailed(f"{self._endpoint.name}: {what}", origin=Origin(self._endpoint.name))
+
+
+class AiohttpStream:
+    """An answer while it arrives. One timer watches it; a read costs no timer of its own."""
+
+    __slots__ = ("_content", "_endpoint", "_loop", "_patience", "_response", "_since_s", "_waiting_for", "_watch", "headers", "status")
+
+    def __init__(self, response: aiohttp.ClientResponse, endpoint: Endpoint, patience: Patience, begun_s: float) -> None:
+        self.status: int = response.status
+        self.headers: Mapping[str, str] = response.headers
+        self._response = response
+        self._content = response.content
+        self._endpoint = endpoint
+        self._patience = patience
+        self._loop = asyncio.get_running_loop()
+        self._since_s: float | None = begun_s  # since when the next event is waited for; None: nobody waits, so the other side is not idle
+        self._waiting_for: Cause = "first_token"
+        self._watch: asyncio.TimerHandle = self._loop.call_at(patience.until_first_token_s(begun_s), self._look)
+
+    async def read(self) -> bytes:
+        """See Stream."""
+        if self._since_s is None:
+            self._since_s = self._loop.time()
+        try:
+            data = await self._content.readany()
+        except (aiohttp.ClientError, OSError) as error:
+            raise _failure(error, self._endpoint) from None
+        if self._content.total_bytes > self._endpoint.bounds.stream_bytes:
+            raise self._failed(f"its stream is longer than {self._endpoint.bounds.stream_bytes} bytes")
+        return data
+
+    def progress(self) -> None:
+        """See Stream."""
+        self._since_s = None
+        self._waiting_for = "idle"
+
+    def close(self) -> None:
+        """See Stream."""
+        self._watch.cancel()
+        self._response.close()
+
+    def finish(self) -> None:
+        """See Stream."""
+        self._watch.cancel()
+        if not self._content.is_eof() and self._content.exception() is None:
+            # aiohttp gives the connection back by itself when the end comes; here is only what happens when it does not.
+            self._watch = self._loop.call_later(_LINGER_S, self._response.close)
+            self._content.on_eof(self._watch.cancel)
+
+    def _look(self) -> None:
+        now_s = self._loop.time()
+        due_s = self._due_s(now_s)
+        if now_s + TICK_S < due_s:
+            self._watch = self._loop.call_at(due_s, self._look)
+            return
+        self._content.set_exception(self._patience.error(now_s, self._waiting_for))
+        self._response.close()
+
+    def _due_s(self, now_s: float) -> float:
+        if self._waiting_for == "first_token" and self._since_s is not None:
+            return self._patience.until_first_token_s(self._since_s)
+        return self._patience.until_idle_s(now_s if self._since_s is None else self._since_s)
+
+    def _failed(self, what: str) -> UpstreamFailed:
+        return UpstreamFailed(f"{self._endpoint.name}: {what}", origin=Origin(self._endpoint.name))
+
+
+def _failure(error: Exception, endpoint: Endpoint) -> PromptwireError:
+    """What went wrong, without the words of the other side."""
+    return UpstreamFailed(f"{endpoint.name}: {_reason(error, endpoint)}", origin=Origin(endpoint.name))
+
+
+def _reason(error: Exception, endpoint: Endpoint) -> str:  # noqa: PLR0911 - one line a kind
+    match error:
+        case aiohttp.ClientConnectorDNSError():
+            return "its host name is not known; check base_url"
+        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError():
+            return "its certificate or TLS is not acceptable"
+        case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
+            return "the proxy does not connect; check proxy"
+        case aiohttp.ClientConnectorError():
+            return "it does not take connections; check base_url, and whether it runs"
+        case aiohttp.ConnectionTimeoutError():
+            return f"no connection within {endpoint.timeouts.connect_s:g} s"
+        case aiohttp.ClientPayloadError():
+            return "its answer broke off, or its framing is garbled"
+        case aiohttp.ClientResponseError():
+            return "its answer is not HTTP, or its head is too large"
+        case aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError() | OSError():
+            return "it closed the connection"
+    return "the request could not be sent"

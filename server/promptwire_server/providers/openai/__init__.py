@@ -1,0 +1,1 @@
+"""The chat-completions dialect of OpenAI, and of everybody who took it over."""

@@ -1,0 +1,158 @@
+"""The conversation of a request as the wire's list of messages."""
+
+from collections.abc import Iterator, Sequence
+
+from promptwire import v1 as pb
+from promptwire_server.core.answer import text_of
+from promptwire_server.core.call import Call
+from promptwire_server.core.errors import CapabilityMissing, InvalidRequest, Violation
+from promptwire_server.providers.json_value import Json, JsonObject, object_in, parsed_object, text_in
+from promptwire_server.providers.openai.dialect import Dialect
+from promptwire_server.providers.openai.media import media_to_wire
+
+_ROLES = {
+    pb.ROLE_UNSPECIFIED: "user",
+    pb.ROLE_USER: "user",
+    pb.ROLE_SYSTEM: "system",
+    pb.ROLE_DEVELOPER: "developer",
+    pb.ROLE_ASSISTANT: "assistant",
+    pb.ROLE_TOOL: "tool",
+}
+_ERROR = "Error: "  # the dialect has no mark for a tool that failed, and the model must know
+
+
+class Messages:
+    """Translates the conversation of one call for one provider."""
+
+    def __init__(self, call: Call, provider: str, dialect: Dialect) -> None:
+        self._call = call
+        self._provider = provider
+        self._dialect = dialect
+
+    def to_wire(self) -> list[Json]:
+        """The messages. Raises InvalidRequest or CapabilityMissing with the path of the part; notes what it drops."""
+        request = self._call.request
+        wire: list[Json] = []
+        if request.system:
+            wire.append({"role": "system", "content": request.system})
+        for position, message in enumerate(request.messages):
+            wire.extend(self._message(message, f"messages[{position}]"))
+        if request.prompt:
+            wire.append({"role": "user", "content": request.prompt})
+        if not wire:
+            raise InvalidRequest.at("messages", "there is no question; set prompt or messages")
+        return wire
+
+    def _message(self, message: pb.ChatMessage, path: str) -> Iterator[JsonObject]:
+        role = _ROLES.get(message.role)
+        if role is None:
+            raise InvalidRequest.at(f"{path}.role", f"{message.role} is no role that this server knows")
+        # Results come first, whatever the role: the dialect wants them directly behind the calls that they answer.
+        others = []
+        for position, part in enumerate(message.parts):
+            if part.HasField("tool_result"):
+                yield self._tool_result(part.tool_result, f"{path}.parts[{position}].tool_result")
+            else:
+                others.append((position, part))
+        if role == "tool":
+            if others:
+                raise InvalidRequest.at(f"{path}.parts[{others[0][0]}]", "a message of role tool has tool_result parts only")
+            return
+        if role == "developer" and not self._dialect.developer_role:
+            role = "system"
+        if others or role == "assistant":
+            wire: JsonObject = {"role": role}
+            if message.name:
+                wire["name"] = message.name
+            wire.update(self._assistant(others, path) if role == "assistant" else {"content": self._content(others, path)})
+            yield wire
+
+    def _content(self, parts: Sequence[tuple[int, pb.ContentPart]], path: str) -> Json:
+        """A string where there is only one text; else a list of parts."""
+        items: list[Json] = []
+        for position, part in parts:
+            kind = part.WhichOneof("content")
+            where = f"{path}.parts[{position}]"
+            if kind == "text":
+                items.append({"type": "text", "text": part.text})
+            elif kind == "media":
+                items.append(media_to_wire(part.media, self._dialect, f"{where}.media"))
+            elif kind == "provider_part":
+                items.extend(self._provider_part(part.provider_part, where))
+            elif kind is None:
+                raise InvalidRequest.at(where, "is empty; set text, media or another kind of part")
+            else:
+                raise InvalidRequest.at(where, f"a {kind} part belongs into a message of the assistant's")
+        if len(items) == 1 and object_in(items[0]).get("type") == "text":
+            return object_in(items[0])["text"]
+        return items
+
+    def _assistant(self, parts: Sequence[tuple[int, pb.ContentPart]], path: str) -> JsonObject:
+        wire: JsonObject = {}
+        text = "".join(part.text for _, part in parts)
+        refusal = "".join(part.refusal.text for _, part in parts)
+        calls: list[Json] = []
+        for position, part in parts:
+            where = f"{path}.parts[{position}]"
+            kind = part.WhichOneof("content")
+            if kind == "tool_call":
+                calls.append(_tool_call(part.tool_call, where))
+            elif kind == "provider_part":
+                calls.extend(self._provider_part(part.provider_part, where))
+            elif kind == "media" and not part.HasField("provider_state"):
+                self._dropped(f"{where}.media", "media of an earlier answer cannot be sent back to this provider")
+            elif kind is None:
+                raise InvalidRequest.at(where, "is empty; set text, media or another kind of part")
+            wire.update(self._state(part, where))
+        if refusal:
+            wire["refusal"] = refusal
+        if calls:
+            wire["tool_calls"] = calls
+        wire["content"] = text if text or not (calls or refusal or "audio" in wire) else None
+        return wire
+
+    def _state(self, part: pb.ContentPart, where: str) -> JsonObject:
+        """What the vendor wants back beside the part itself."""
+        if not part.HasField("provider_state"):
+            name = self._dialect.reasoning_back
+            return {name: part.reasoning.text} if name and part.HasField("reasoning") else {}
+        if part.provider_state.provider != self._provider:
+            self._dropped(f"{where}.provider_state", f"it belongs to {part.provider_state.provider[:64]}")
+            return {}
+        return parsed_object(part.provider_state.data) or {}
+
+    def _provider_part(self, part: pb.ProviderPart, where: str) -> Iterator[JsonObject]:
+        if part.provider != self._provider:
+            self._dropped(f"{where}.provider_part", f"it belongs to {part.provider[:64]}")
+            return
+        block = parsed_object(part.json)
+        if block is None:
+            raise InvalidRequest.at(f"{where}.provider_part.json", "must be a JSON object in text")
+        yield block
+
+    def _tool_result(self, result: pb.ToolResultPart, path: str) -> JsonObject:
+        if not result.tool_call_id:
+            raise InvalidRequest.at(f"{path}.tool_call_id", "is needed: the id of the call that this answers")
+        text = text_of(pb.ChatMessage(parts=result.parts))
+        content: Json = f"{_ERROR}{text}" if result.is_error else text
+        if any(part.HasField("media") for part in result.parts):
+            content = self._result_with_media(result, path)
+        return {"role": "tool", "tool_call_id": result.tool_call_id, "content": content}
+
+    def _result_with_media(self, result: pb.ToolResultPart, path: str) -> Json:
+        if not self._dialect.tool_result_media:
+            message = "this provider takes only text from tools; send the media in a message of the user's"
+            raise CapabilityMissing(f"{path}: {message}", violations=[Violation(f"{path}.parts", message)])
+        content = self._content(list(enumerate(result.parts)), path)
+        if result.is_error and isinstance(content, list):
+            content.insert(0, {"type": "text", "text": text_in(_ERROR)})
+        return content
+
+    def _dropped(self, path: str, why: str) -> None:
+        self._call.notice(pb.Notice.CODE_CONTENT_DROPPED, f"not sent to {self._provider}: {why}", path)
+
+
+def _tool_call(call: pb.ToolCallPart, where: str) -> JsonObject:
+    if not call.tool_call_id or not call.name:
+        raise InvalidRequest.at(f"{where}.tool_call", "needs tool_call_id and name; send the model's messages back unchanged")
+    return {"id": call.tool_call_id, "type": "function", "function": {"name": call.name, "arguments": call.arguments_json}}
