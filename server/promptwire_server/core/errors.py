@@ -59,6 +59,9 @@ class Code:
     UNAUTHENTICATED = 16
 
 
+_MAX_DELAY_S = 86_400.0  # a vendor may say anything
+
+
 @dataclass(frozen=True, slots=True)
 class Violation:
     """One thing wrong with a request."""
@@ -210,6 +213,7 @@ class QueueTooLong(CapacityError):
     """The predicted wait is beyond the caller's deadline."""
 
     reason = pb.ERROR_REASON_QUEUE_TOO_LONG
+    retryable = False  # a client's own retry has the same deadline
 
 
 class RateLimited(CapacityError):
@@ -331,5 +335,5 @@ def failure_of(error: PromptwireError) -> pb.Failure:
     if error.origin.http_status is not None:
         failure.http_status = error.origin.http_status
     if error.retry_after_s is not None:
-        failure.retry_after.FromNanoseconds(int(error.retry_after_s * 1e9))
+        failure.retry_after.FromNanoseconds(int(min(max(0.0, error.retry_after_s), _MAX_DELAY_S) * 1e9))
     return failure

@@ -36,9 +36,9 @@ class Authenticator:
         return bool(self._principals) or self._certificates
 
     def principal(self, metadata: Mapping[str, str], certificate_name: str | None) -> Principal:
-        """Who asks, by "authorization: Bearer KEY" or "x-api-key: KEY", or by client certificate. Raises CredentialInvalid."""
+        """Who asks, by "authorization: Bearer KEY" or "x-api-key: KEY", or, where there are no keys, by client certificate. Raises CredentialInvalid."""
         if not self._principals:
-            return Principal(ANONYMOUS.tenant, certificate_name) if certificate_name else ANONYMOUS
+            return self._certified(certificate_name)
         key = _bearer(metadata)
         if not key:
             raise CredentialInvalid('no credential: send metadata "authorization: Bearer YOUR-KEY"')
@@ -47,12 +47,18 @@ class Authenticator:
             raise CredentialInvalid("this API key is not known to this server; check the key, or ask the operator for one")
         return found
 
+    def _certified(self, name: str | None) -> Principal:
+        if name:
+            return Principal(ANONYMOUS.tenant, name)
+        if self._certificates:
+            raise CredentialInvalid("the client certificate has no common name; use one that has")
+        return ANONYMOUS
+
     def _digest(self, key: str) -> bytes:
         return hmac.digest(self._pepper, key.encode(), hashlib.sha256)
 
 
 def _bearer(metadata: Mapping[str, str]) -> str:
     scheme, _, token = metadata.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        return token.strip()
-    return metadata.get("x-api-key", "")
+    bearer = token.strip() if scheme.lower() == "bearer" else ""
+    return bearer or metadata.get("x-api-key", "")

@@ -52,9 +52,9 @@ class Health:
         self._wake()
 
     def close(self) -> None:
-        """End the watches: an open one would hold the shutdown until its grace is over."""
+        """Nothing answers any more. Ends the watches: an open one would hold the shutdown until its grace is over."""
         self.closed = True
-        self._wake()
+        self.set_all(serving=False)
 
     def status(self, service: str) -> int | None:
         """The status of a service as grpc.health.v1 numbers it; None when there is no such service."""
@@ -98,14 +98,13 @@ class HealthService:
     async def Watch(self, request: health_pb2.HealthCheckRequest, exchange: Exchange) -> None:  # noqa: N802 - the standard's name
         """The status of one service now and at every change; an unknown one is SERVICE_UNKNOWN, as the standard wants."""
         last: int | None = None
-        while not self._health.closed:
+        while True:
             status = self._health.status(request.service)
             current = _SERVICE_UNKNOWN if status is None else status
-            changing = self._health.change()
-            if current != last:
+            if current != last:  # sent before the end is looked at: the last news is NOT_SERVING
                 last = current
                 await exchange.send(self._response(status=current))
-                changing.close()
-                continue
-            await changing
-        raise Draining("this server is going away")
+            elif self._health.closed:
+                raise Draining("this server is going away; watch another")
+            else:
+                await self._health.change()

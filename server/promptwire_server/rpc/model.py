@@ -29,18 +29,20 @@ class ModelService:
 
     async def ListModels(self, request: pb.ListModelsRequest, exchange: Exchange) -> pb.ListModelsResponse:  # noqa: N802 - the contract's name
         """A page of models."""
+        tenant = exchange.principal.tenant
         size = _page_size(request.page_size)
         start = _after(request.page_token)
-        models = [m for m in await self._catalog.models(exchange.principal.tenant) if request.provider in ("", m.provider)]
+        models = [m for m in await self._catalog.models(tenant) if request.provider in ("", m.provider)]
         following = [m for m in models if _position(m) > start] if start else models
         token = _token(following[size - 1]) if len(following) > size else ""
         return pb.ListModelsResponse(models=following[:size], next_page_token=token)
 
     async def GetModel(self, request: pb.GetModelRequest, exchange: Exchange) -> pb.GetModelResponse:  # noqa: N802 - the contract's name
         """One model, by alias or "provider/model"."""
+        tenant = exchange.principal.tenant
         if not request.name:
             raise InvalidRequest.at("name", 'is required: an alias, or "provider/model"; ListModels has them all')
-        for model in await self._catalog.models(exchange.principal.tenant):
+        for model in await self._catalog.models(tenant):
             if model.name == request.name:
                 return pb.GetModelResponse(model=model)
         raise NotFound(f'no model is called "{request.name[:128]}"; ListModels has them all')

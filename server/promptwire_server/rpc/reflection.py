@@ -3,6 +3,7 @@
 import grpc
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import FileDescriptor, ServiceDescriptor
+from google.protobuf.message import DecodeError
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 V1 = "grpc.reflection.v1.ServerReflection"
@@ -34,7 +35,15 @@ def handlers(services: list[ServiceDescriptor]) -> list[grpc.GenericRpcHandler]:
     servicer = reflection.aio.ReflectionServicer(names, pool=pool)
     method = grpc.stream_stream_rpc_method_handler(
         servicer.ServerReflectionInfo,
-        request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
+        request_deserializer=_parse,
         response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
     )
     return [grpc.method_handlers_generic_handler(name, {"ServerReflectionInfo": method}) for name in (V1, V1ALPHA)]
+
+
+def _parse(data: bytes) -> reflection_pb2.ServerReflectionRequest:
+    """What does not parse is an empty request, which the servicer answers with INVALID_ARGUMENT; raising would end in UNKNOWN."""
+    try:
+        return reflection_pb2.ServerReflectionRequest.FromString(data)
+    except DecodeError:
+        return reflection_pb2.ServerReflectionRequest()

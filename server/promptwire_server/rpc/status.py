@@ -1,18 +1,25 @@
 """The one table from errors to what goes over the wire: status code, details, trailers."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 
 import grpc
-from google.protobuf import any_pb2
 from google.protobuf.message import Message
-from google.rpc import code_pb2, error_details_pb2, status_pb2
+from google.rpc import error_details_pb2, status_pb2
 
+from promptwire import v1 as pb
 from promptwire_server.core.errors import PromptwireError
 
 DOMAIN = "promptwire"
-_MAX_MESSAGE_BYTES = 1024
+_MAX_MESSAGE_BYTES = 512
 _MAX_DETAILS_BYTES = 3072  # details over 4 KiB vanish on the way in a third of all calls; base64 in the trailer adds a third
 _MAX_METADATA_BYTES = 256  # a value of ErrorInfo.metadata
+_MAX_KEY_BYTES = 64
+_MAX_INFO_BYTES = 1024  # ErrorInfo; one more entry may go over it
+_ENTRY_BYTES = 700  # one violation at its longest, and the entry that says how many more there are
+_DEFAULT_DELAY_S = 1.0  # for a retry where nobody knows better
+_MAX_DELAY_S = 86_400.0
+_QUOTAS = frozenset({pb.ERROR_REASON_RATE_LIMITED, pb.ERROR_REASON_BUDGET_EXHAUSTED})
 
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
@@ -23,16 +30,23 @@ def code_of(error: PromptwireError) -> grpc.StatusCode:
 
 
 def shortened(text: str, max_bytes: int) -> str:
-    """At most that many UTF-8 bytes, cut between characters."""
+    """At most that many UTF-8 bytes, cut between characters; what has no UTF-8 (half a surrogate pair) becomes "?"."""
     encoded = text.encode("utf-8", "replace")
-    return text if len(encoded) <= max_bytes else encoded[: max_bytes - 3].decode("utf-8", "ignore") + "…"
+    if len(encoded) <= max_bytes:
+        return encoded.decode()
+    return encoded[: max_bytes - 3].decode("utf-8", "ignore") + "…"
 
 
-def trailers_of(error: PromptwireError, request_id: str) -> tuple[tuple[str, str | bytes], ...]:
-    """The trailing metadata of a failed RPC: rich details, and whether a client's own retry policy may try again."""
+def trailers_of(error: PromptwireError, facts: Mapping[str, str]) -> tuple[tuple[str, str | bytes], ...]:
+    """The trailing metadata of a failed RPC: rich details, and whether a client's own retry policy may try again.
+
+    `facts` are of this RPC rather than of the error: its request_id, how far it came. They win over the error's metadata.
+    """
     status = status_pb2.Status(code=error.code, message=shortened(error.message, _MAX_MESSAGE_BYTES))
-    for detail in _details(error, request_id):
-        _pack(status, detail)
+    for detail in _details(error, facts):
+        status.details.add().Pack(detail)
+    if error.violations:
+        status.details.add().Pack(_bad_request(error, _MAX_DETAILS_BYTES - status.ByteSize()))
     return (
         ("grpc-status-details-bin", status.SerializeToString()),
         ("grpc-retry-pushback-ms", str(pushback_ms(error))),
@@ -41,50 +55,54 @@ def trailers_of(error: PromptwireError, request_id: str) -> tuple[tuple[str, str
 
 def pushback_ms(error: PromptwireError) -> int:
     """How long a client should wait before its own retry; -1 for do not."""
+    delay_s = _delay_s(error)
+    return -1 if delay_s is None else round(delay_s * 1000)
+
+
+def _delay_s(error: PromptwireError) -> float | None:
+    """When to try again, None for never. Somebody must say when: a pushback of 0 would make every client retry at once."""
     if not error.retryable:
-        return -1
-    return round((error.retry_after_s or 0.0) * 1000)
+        return None
+    if error.retry_after_s is None or math.isnan(error.retry_after_s):
+        return 0.0 if error.reason == pb.ERROR_REASON_DRAINING else _DEFAULT_DELAY_S  # another server is ready at once
+    return min(max(0.0, error.retry_after_s), _MAX_DELAY_S)
 
 
-def _pack(status: status_pb2.Status, detail: Message) -> None:
-    packed = any_pb2.Any()
-    packed.Pack(detail)
-    if status.ByteSize() + packed.ByteSize() <= _MAX_DETAILS_BYTES:
-        status.details.append(packed)
-
-
-def _details(error: PromptwireError, request_id: str) -> Sequence[Message]:
-    details: list[Message] = [_error_info(error, request_id)]
-    if error.retryable and error.retry_after_s is not None:
+def _details(error: PromptwireError, facts: Mapping[str, str]) -> Sequence[Message]:
+    """What is bounded in itself; the violations take the room that is left."""
+    details: list[Message] = [_error_info(error, facts)]
+    delay_s = _delay_s(error)
+    if delay_s is not None:
         retry = error_details_pb2.RetryInfo()
-        retry.retry_delay.FromNanoseconds(int(error.retry_after_s * 1e9))
+        retry.retry_delay.FromNanoseconds(int(delay_s * 1e9))
         details.append(retry)
-    if error.code == code_pb2.RESOURCE_EXHAUSTED:
+    if error.reason in _QUOTAS:
         quota = error_details_pb2.QuotaFailure()
         quota.violations.add(subject=error.metadata.get("subject", ""), description=shortened(error.message, _MAX_METADATA_BYTES))
         details.append(quota)
-    if error.violations:
-        details.append(_bad_request(error))
     return details
 
 
-def _error_info(error: PromptwireError, request_id: str) -> error_details_pb2.ErrorInfo:
+def _error_info(error: PromptwireError, facts: Mapping[str, str]) -> error_details_pb2.ErrorInfo:
+    """Reason and facts; as many facts as fit, those of the RPC first."""
     info = error_details_pb2.ErrorInfo(reason=error.reason_name, domain=DOMAIN)
-    facts = {"request_id": request_id, "provider": error.origin.provider, "provider_code": error.origin.provider_code, **error.metadata}
-    if error.origin.http_status is not None:
-        facts["http_status"] = str(error.origin.http_status)
-    for key, value in facts.items():
-        if value:
-            info.metadata[key] = shortened(value, _MAX_METADATA_BYTES)
+    origin = error.origin
+    known = {**facts, "provider": origin.provider, "provider_code": origin.provider_code, "provider_request_id": origin.provider_request_id}
+    if origin.http_status is not None:
+        known["http_status"] = str(origin.http_status)
+    for key, value in {**known, **error.metadata, **facts}.items():
+        if value and info.ByteSize() < _MAX_INFO_BYTES:
+            info.metadata[shortened(key, _MAX_KEY_BYTES)] = shortened(value, _MAX_METADATA_BYTES)
     return info
 
 
-def _bad_request(error: PromptwireError) -> error_details_pb2.BadRequest:
+def _bad_request(error: PromptwireError, room_bytes: int) -> error_details_pb2.BadRequest:
     """As many violations as fit; the last entry then says how many more there are."""
     bad = error_details_pb2.BadRequest()
+    count = len(error.violations)
     for position, violation in enumerate(error.violations):
-        bad.field_violations.add(field=shortened(violation.field, 200), description=shortened(violation.message, 400))
-        if bad.ByteSize() > _MAX_DETAILS_BYTES // 2:
-            bad.field_violations.add(description=f"and {len(error.violations) - position - 1} more")
+        if bad.ByteSize() + _ENTRY_BYTES > room_bytes:
+            bad.field_violations.add(description=f"and {count - position} more")
             break
+        bad.field_violations.add(field=shortened(violation.field, 200), description=shortened(violation.message, 400))
     return bad

@@ -27,6 +27,7 @@ from promptwire_server.rpc.status import code_of, shortened, trailers_of
 _MALFORMED = "it is not a message of this method (another type, cut off, nested too deep, or text that is not UTF-8)"
 _MAX_DETAILS_BYTES = 512  # grpc-message is percent-encoded: three times this in the worst case
 Context = grpc.aio.ServicerContext[Message, Message]
+Serialize = Callable[[Message | None], bytes | None]
 
 
 class Malformed:
@@ -58,6 +59,7 @@ class GrpcExchange:
         "blocked_since_s",
         "deadline_s",
         "eviction",
+        "last",
         "sent",
         "task",
     )
@@ -72,6 +74,7 @@ class GrpcExchange:
         remaining_s = context.time_remaining()
         self.deadline_s = self.arrival_s + (edge.max_call_s if remaining_s is None else min(remaining_s, edge.max_call_s))
         self.sent = 0
+        self.last: Message | None = None  # what was sent last: says how far the client is
         self.blocked_since_s: float | None = None  # since when a send waits for the reader
         self.eviction: PromptwireError | None = None  # set by whoever ends this RPC from outside
         self.task: asyncio.Task[object] | None = None
@@ -116,11 +119,19 @@ class GrpcExchange:
         self.blocked_since_s = self._edge.clock.monotonic()
         try:
             await self._context.write(message)
-        except grpc.aio.InternalError as gone:  # how a vanished client shows up here
+        except (grpc.aio.InternalError, grpc.aio.UsageError) as gone:  # how a vanished client, and a stopped server, show up here
             raise CallCancelled("the client is gone") from gone
         finally:
             self.blocked_since_s = None
         self.sent += 1
+        self.last = message
+
+    def facts(self) -> dict[str, str]:
+        """What an error says of this RPC. Kept out of the error itself, which several calls may share."""
+        facts = {"request_id": self.request_id}
+        if self.last is not None:
+            facts["last_sequence"] = str(_sequence(self.last) or self.sent)
+        return facts
 
     def departure(self) -> PromptwireError:
         """Why the client is gone: its deadline passed, or it cancelled."""
@@ -158,29 +169,29 @@ class Transport:
         serialize = GetMessageClass(method.output_type).SerializeToString
         if method.server_streaming:
             return grpc.unary_stream_rpc_method_handler(self._streaming(method.full_name, run), parse, serialize)  # type: ignore[arg-type]  # Malformed
-        return grpc.unary_unary_rpc_method_handler(self._unary(method.full_name, run), parse, serialize)  # type: ignore[arg-type]  # Malformed
+        return grpc.unary_unary_rpc_method_handler(self._unary(method.full_name, run, serialize), parse)  # type: ignore[arg-type]  # Malformed
 
-    def _unary(self, name: str, run: Method) -> Callable[[Message | Malformed, Context], Awaitable[Message | None]]:
-        async def unary(request: Message | Malformed, context: Context) -> Message | None:
-            return await self._run(name, run, request, context)
+    def _unary(self, name: str, run: Method, serialize: Serialize) -> Callable[[Message | Malformed, Context], Awaitable[bytes | None]]:
+        async def unary(request: Message | Malformed, context: Context) -> bytes | None:
+            return await self._run(name, run, request, context, serialize)
 
         return unary
 
     def _streaming(self, name: str, run: Method) -> Callable[[Message | Malformed, Context], Awaitable[None]]:
         async def streaming(request: Message | Malformed, context: Context) -> None:
-            await self._run(name, run, request, context)
+            await self._run(name, run, request, context, _nothing)
 
         return streaming
 
-    async def _run(self, name: str, run: Method, request: Message | Malformed, context: Context) -> Message | None:
-        """Run one RPC to its one end."""
+    async def _run(self, name: str, run: Method, request: Message | Malformed, context: Context, serialize: Serialize) -> bytes | None:
+        """Run one RPC to its one end. Serialises here, since what gRPC's own serialising raises would be answered with UNKNOWN."""
         exchange = GrpcExchange(context, self._edge)
         exchange.task = asyncio.current_task()
         self.exchanges.add(exchange)
         try:
             if isinstance(request, Malformed):
                 raise InvalidRequest(f"the request does not parse: {_MALFORMED}")  # noqa: TRY301 - mapped below like all others
-            response = await run(request, exchange)
+            response = serialize(await run(request, exchange))
         except PromptwireError as error:
             failure = error
         except asyncio.CancelledError:
@@ -209,9 +220,17 @@ class Transport:
 
 
 async def _abort(context: Context, exchange: GrpcExchange, error: PromptwireError) -> None:
-    if exchange.sent:
-        error.metadata.setdefault("last_sequence", str(exchange.sent))
-    await context.abort(code_of(error), shortened(error.message, _MAX_DETAILS_BYTES), trailers_of(error, exchange.request_id))
+    await context.abort(code_of(error), shortened(error.message, _MAX_DETAILS_BYTES), trailers_of(error, exchange.facts()))
+
+
+def _nothing(response: Message | None) -> bytes | None:  # noqa: ARG001 - a Serialize's shape
+    """Of a streaming method, which has sent what it had to say."""
+    return None
+
+
+def _sequence(message: Message) -> int:
+    """The number that a stream's message carries, itself or in its event; 0 when it has none."""
+    return getattr(message, "sequence", 0) or getattr(getattr(message, "event", None), "sequence", 0)
 
 
 def _cancelled_from_outside() -> bool:

@@ -1,0 +1,22 @@
+"""Fixtures of the gRPC edge."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import pytest
+
+from tests.unit.rpc import edge
+from tests.unit.rpc.edge import Methods, Running, Serve
+
+
+@pytest.fixture
+async def serve() -> AsyncIterator[Serve]:
+    """Starts servers with the methods given by name: `await serve(Chat=answer, max_call_s=1.0)`."""
+    async with AsyncExitStack() as stack:
+
+        async def start(*, options: edge.ServerSettings | None = None, **given: object) -> Running:
+            methods: dict[str, Methods] = {name: value for name, value in given.items() if name[0].isupper()}  # type: ignore[misc]
+            others = {name: value for name, value in given.items() if not name[0].isupper()}
+            return await stack.enter_async_context(asynccontextmanager(edge.running)(methods, options=options, **others))
+
+        yield start
