@@ -26,7 +26,6 @@ class Expression:
     names: frozenset[str]
     paths: frozenset[tuple[str, ...]]
     optional: frozenset[tuple[str, ...]]
-    _slots: int = field(repr=False)
     _limits: Limits = field(repr=False)
     _run: Evaluate = field(repr=False)
 
@@ -35,7 +34,7 @@ class Expression:
 
         Raises TemplateError of kind undefined, limit or type.
         """
-        return self._run(Frame(values, self._slots, self._limits))
+        return self._run(Frame(values, 0, self._limits))
 
     def truth(self, values: Mapping[str, object]) -> bool:
         """Whether the value counts as true: nothing, false, 0 and what is empty do not. Raises as `evaluate`."""
@@ -55,7 +54,7 @@ def compile_expression(source: str, *, limits: Limits = DEFAULT_LIMITS) -> Expre
             run = Compiler(faults, scope).expression(tree)
     if run is None or faults:
         raise faults.error()
-    return Expression(source, frozenset(scope.names), frozenset(scope.paths), frozenset(scope.optional), 0, limits, run)
+    return Expression(source, frozenset(scope.names), frozenset(scope.paths), frozenset(scope.optional), limits, run)
 
 
 def _without_braces(source: str) -> str:

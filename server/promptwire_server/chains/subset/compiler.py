@@ -29,6 +29,7 @@ from promptwire_server.chains.subset.values import (
     cut,
     equal,
     need_number,
+    need_unicode,
     ordered,
 )
 
@@ -122,6 +123,8 @@ class Compiler:
         try:
             if isinstance(value, (int, float)):
                 bounded(value)
+            elif isinstance(value, str):
+                need_unicode(value)
         except Trouble as trouble:
             self._faults.add(trouble.kind, node.lineno, trouble.message)
         return lambda _: value

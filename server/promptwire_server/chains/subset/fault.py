@@ -48,6 +48,7 @@ class Faults:
 
     def __init__(self) -> None:
         self._found: dict[tuple[int, str], Kind] = {}
+        self._unknown: set[tuple[int, str, str]] = set()
 
     def __bool__(self) -> bool:
         return bool(self._found)
@@ -64,10 +65,12 @@ class Faults:
 
     def unknown(self, line: int, what: str, name: str, known: Iterable[str]) -> None:
         """Record a name that is not in the list, with the nearest names that are."""
-        if not self.full:
-            allowed = sorted(known)
-            message = f"{what} '{shorten(name, 60)}' is not available{suggestion(name, allowed)}"
-            self.add("forbidden", line, f"{message}; allowed: {', '.join(allowed)}")
+        if self.full or (line, what, name) in self._unknown:
+            return
+        self._unknown.add((line, what, name))
+        allowed = sorted(known)
+        message = f"{what} '{shorten(name, 60)}' is not available{suggestion(name, allowed)}"
+        self.add("forbidden", line, f"{message}; allowed: {', '.join(allowed)}")
 
     def error(self) -> TemplateError:
         """All faults in one error, in the order of their lines. There must be one."""

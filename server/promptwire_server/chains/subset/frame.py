@@ -19,8 +19,8 @@ class Limits:
     no bookkeeping of lifetimes is needed, and lists of long texts are bounded too.
     """
 
-    source_chars: int = 256 * 1024
-    tokens: int = 8_000
+    source_chars: int = 128 * 1024
+    tokens: int = 4_000
     nesting: int = 20  # brackets and blocks: the parser uses up to 14 Python frames for a pair of brackets
     tree_depth: int = 64  # also the number of operators in a row: a + b + c is a tree two levels deep
     output_chars: int = 1024 * 1024

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Final, NoReturn
 
@@ -30,6 +31,7 @@ from promptwire_server.chains.subset.values import (
 # [{"":0},{"":0},... makes up to 30 bytes of objects from each character.
 _JSON_BYTES_PER_CHAR: Final = 32
 _PAIR_BYTES: Final = 88
+_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def _length(_frame: Frame, value: object, _: Arguments) -> int:
@@ -204,6 +206,9 @@ def _fromjson(frame: Frame, value: object, _: Arguments) -> object:
     frame.claim(_JSON_BYTES_PER_CHAR * len(text))
     try:
         parsed: object = json.loads(text, parse_constant=_refuse)
+        if _SURROGATE.search(text):
+            # Whole pairs have become one character by now; halves do not encode.
+            json.dumps(parsed, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise Trouble("type", "the text given to fromjson is not valid JSON, or too deep") from None
     return parsed

@@ -10,8 +10,9 @@ from typing import Final, TypeVar
 from jinja2 import Environment, TemplateSyntaxError, nodes
 from jinja2.parser import Parser
 
-from promptwire_server.chains.subset.fault import Faults
+from promptwire_server.chains.subset.fault import Faults, Trouble
 from promptwire_server.chains.subset.frame import Limits
+from promptwire_server.chains.subset.values import need_unicode
 
 # Read only by the lexer and the parser: no template is ever run by it. What is written is what is sent, so the last
 # newline stays.
@@ -38,6 +39,9 @@ _REFUSED_ENDS: Final = frozenset(f"end{tag}" for tag in _REFUSED_TAGS)
 # Each of these in a row makes the parser call itself once: not not not x, - - - 1, a if b else c if d else e.
 _RECURSIVE: Final = frozenset({"-", "+", "not", "else"})
 _BRACKETS: Final = {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}
+_NUMBERS: Final = frozenset({"integer", "float"})
+# The parser would give up on longer ones without a line, and later checks allow no larger numbers anyway.
+_NUMBER_CHARS: Final = 400
 # Python only warns about escapes it does not know, and will refuse them one day; here they are wrong from the start.
 _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
 _KNOWN_ESCAPES: Final = frozenset("\\'\"abfnrtvxuUN01234567\n")
@@ -87,11 +91,15 @@ class _Scan:
         if len(source) > self._limits.source_chars:
             self._faults.add("limit", 1, f"the text is longer than {self._limits.source_chars} characters: pass long texts as values")
             return False
+        need_unicode(source)
         tokens = 0
         for line, kind, text in _ENVIRONMENT.lexer.tokeniter(source, None, None, state):
             tokens += kind != "whitespace"
             if tokens > self._limits.tokens:
                 self._faults.add("limit", line, f"this has more than {self._limits.tokens} tokens: pass long lists as values")
+                return False
+            if kind in _NUMBERS and len(text) > _NUMBER_CHARS:
+                self._faults.add("limit", line, "a number here has too many digits")
                 return False
             self._see(line, kind, text)
             if self._too_deep():
@@ -140,12 +148,11 @@ def recording(faults: Faults) -> Iterator[None]:
         yield
     except TemplateSyntaxError as error:
         _record_syntax(error, faults)
+    except Trouble as trouble:
+        faults.add(trouble.kind, 1, trouble.message)
     except RecursionError:
         # The scan makes this impossible on a stack of normal depth; the caller's may be deep already.
         faults.add("limit", 1, "this is nested too deeply: use fewer brackets, blocks or operators in a row")
-    except ValueError:
-        # int() refuses literals of more than 4,300 digits; the lexer calls it without a line at hand.
-        faults.add("limit", 1, "a number here has too many digits")
 
 
 def _record_syntax(error: TemplateSyntaxError, faults: Faults) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from typing import Final
@@ -12,7 +13,6 @@ from promptwire_server.chains.subset.jsontext import to_text
 from promptwire_server.chains.subset.operation import REQUIRED, Arguments, Operation
 from promptwire_server.chains.subset.values import (
     MISSING,
-    NUMBER_BITS,
     Number,
     bounded,
     kind,
@@ -28,8 +28,8 @@ _PRECISION_MOST: Final = 15
 _CONVERSION_COST: Final = 20
 # What a short text takes by itself, with the reference to it.
 _TEXT_BYTES: Final = 80
-# More digits than any number in bounds has; int() is quadratic.
-_DIGITS_MOST: Final = NUMBER_BITS
+# All numbers within bounds have fewer digits; int() is quadratic, and isfinite() takes no more than these.
+_DIGITS_MOST: Final = 300
 
 
 def _case_text(frame: Frame, value: object, user: str) -> str:
@@ -181,9 +181,13 @@ def _converted(frame: Frame, value: object, user: str, default: object) -> objec
 
 
 def _number(value: object, user: str) -> Number:
-    if isinstance(value, (str, int, float)) and not (isinstance(value, str) and len(value) > _DIGITS_MOST):
-        return int(value) if user == "int" else float(value)
-    raise ValueError(user)
+    """As `int` and `float` read it; ValueError or OverflowError where that gives no finite number."""
+    if not isinstance(value, (str, int, float)) or (isinstance(value, str) and len(value) > _DIGITS_MOST):
+        raise ValueError(user)
+    number = int(value) if user == "int" else float(value)
+    if not math.isfinite(number):
+        raise ValueError(user)
+    return number
 
 
 def _round(_frame: Frame, value: object, arguments: Arguments) -> Number:

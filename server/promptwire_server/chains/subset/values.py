@@ -77,6 +77,14 @@ def need_number(value: object, user: str) -> Number:
     return bounded(value)
 
 
+def need_unicode(text: str) -> None:
+    """Refuse halves of surrogate pairs: no wire format takes them. Values come without, so no other text can have any."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise Trouble("type", "this text holds half of a surrogate pair, which is no character") from None
+
+
 def need_count(value: object, user: str, most: int) -> int:
     """An argument that is a whole number from 0 to `most`."""
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
