@@ -11,6 +11,8 @@ from promptwire import _scalars as scalars
 from promptwire import _yamltree as tree
 from promptwire._scalars import Refused, Value
 
+_MAX_FAULTS = 100  # of one file: nobody reads more
+
 Rewrite = Callable[[tree.Node], tree.Node]
 
 
@@ -44,7 +46,8 @@ class Reader:
 
     def fault(self, path: str, message: str, line: int) -> None:
         """One more fault."""
-        self.faults.append(Fault(path, message, line))
+        if len(self.faults) < _MAX_FAULTS:
+            self.faults.append(Fault(path, message, line))
 
     def _fill(self, message: Message, node: tree.Node, path: str) -> None:
         if isinstance(message, Duration):

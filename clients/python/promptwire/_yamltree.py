@@ -11,7 +11,7 @@ _LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MAX_TEXT_CHARS = 1 << 20  # of a file: a chain of 256 steps with long prompts stays far below
 MAX_DEPTH = 64  # of nesting: protobuf itself stops at 100
 MAX_WEIGHT = 4 << 20  # characters after aliases are expanded, so that a few lines cannot become gigabytes
-NODE_WEIGHT = 16  # characters that a node without text counts as
+NODE_WEIGHT = 64  # characters that a node without text counts as: 65,000 nodes at most, read in well under a second
 
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 

@@ -1,0 +1,1 @@
+"""The async client; its sync twin in _sync is generated from here."""
