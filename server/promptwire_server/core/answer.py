@@ -1,6 +1,7 @@
 """The two shapes of an answer, whole and as events, and the way from each to the other."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 from promptwire import v1 as pb
 
@@ -80,12 +81,30 @@ def text_of(message: pb.ChatMessage) -> str:
     return "".join(part.text for part in message.parts if part.WhichOneof("content") == "text")
 
 
+class Observer(Protocol):
+    """Sees an answer before its reader does and may fill in what only the outside knows (ids, timing). Must not raise."""
+
+    def started(self, event: pb.ChatStarted) -> None:
+        """The first event of a stream, about to be delivered."""
+        ...
+
+    def first_delta(self) -> None:
+        """The first delta of a stream, about to be delivered."""
+        ...
+
+    def complete(self, response: pb.ChatResponse) -> None:
+        """The answer, or the summary of a stream in its `finished` event: exactly once, about to be delivered."""
+        ...
+
+
 class Assembly:
     """Puts a streamed answer together again. Relies on part_finished for the parts, so that a token costs nothing here."""
 
-    __slots__ = ("_logprobs", "_parts", "_provider", "response")
+    __slots__ = ("_begun", "_logprobs", "_observers", "_parts", "_provider", "response")
 
-    def __init__(self) -> None:
+    def __init__(self, observers: Sequence[Observer] = ()) -> None:
+        self._observers = observers
+        self._begun = False
         self.response: pb.ChatResponse | None = None  # set by `finished`
         self._parts: dict[tuple[int, int], pb.ContentPart] = {}
         self._logprobs: dict[int, list[pb.TokenLogprob]] = {}
@@ -95,6 +114,8 @@ class Assembly:
         """Take the next event in."""
         kind = event.WhichOneof("event")
         if kind == "part_delta":
+            if not self._begun:
+                self._begin()
             if event.part_delta.logprobs:
                 self._logprobs.setdefault(event.part_delta.candidate_index, []).extend(event.part_delta.logprobs)
         elif kind == "part_finished":
@@ -103,9 +124,18 @@ class Assembly:
             self._parts.clear()
             self._logprobs.clear()
         elif kind == "started":
+            for observer in self._observers:
+                observer.started(event.started)
             self._provider = event.started
         elif kind == "finished":
+            for observer in self._observers:
+                observer.complete(event.finished.response)
             self.response = self._filled(event.finished.response)
+
+    def _begin(self) -> None:
+        self._begun = True
+        for observer in self._observers:
+            observer.first_delta()
 
     def partial(self) -> pb.ChatResponse | None:
         """The finished parts of an answer that did not complete; None when it did."""

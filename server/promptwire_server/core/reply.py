@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from promptwire import v1 as pb
-from promptwire_server.core.answer import Assembly, events_of
+from promptwire_server.core.answer import Assembly, Observer, events_of
 from promptwire_server.core.errors import UpstreamFailed
 
 Event = pb.StreamChatResponse
@@ -29,11 +29,12 @@ OnDone = Callable[[Ending], None]
 class Reply:
     """An answer while it arrives: an async iterator of events whose last is `finished`.
 
-    The Reply owns the upstream connection. `async with` releases it, whatever happened, and then runs the on_done callbacks, last added first.
-    Callbacks are synchronous and must not raise: clean-up that awaits is lost when the call is cancelled.
+    The Reply owns the upstream connection. `async with` releases it, whatever happened, and then runs the on_done callbacks, the last
+    added first. Callbacks are synchronous and must not raise: clean-up that awaits is lost when the call is cancelled.
+    The messages that it is made of become its own: observers fill them in, so whoever keeps an answer for others gives a copy.
     """
 
-    __slots__ = ("_assembly", "_callbacks", "_delivered", "_ended", "_error", "_release", "_response", "_source")
+    __slots__ = ("_assembly", "_callbacks", "_delivered", "_ended", "_error", "_observers", "_release", "_response", "_source")
 
     def __init__(
         self, source: AsyncIterator[Batch] | None = None, release: Callable[[], None] | None = None, response: pb.ChatResponse | None = None
@@ -41,7 +42,8 @@ class Reply:
         self._source = source
         self._release = release
         self._response = response
-        self._assembly = None if source is None else Assembly()
+        self._observers: list[Observer] = []
+        self._assembly = None if source is None else Assembly(self._observers)
         self._callbacks: list[OnDone] = []
         self._delivered = False
         self._ended = False
@@ -56,6 +58,10 @@ class Reply:
         """Call back once when the Reply has ended and the upstream is released."""
         self._callbacks.append(callback)
 
+    def attend(self, observer: Observer) -> None:
+        """Show the answer to `observer` on its way out, whole or streamed; the first to attend sees it first."""
+        self._observers.append(observer)
+
     async def read(self) -> pb.ChatResponse:
         """The whole answer. Raises what the upstream raised."""
         if self._response is None:
@@ -68,6 +74,8 @@ class Reply:
         """The events, in groups as they arrived. Ends only after `finished`; an upstream that stops before raises UpstreamFailed."""
         if self._source is None:
             self._delivered = True
+            for observer in self._observers:
+                observer.first_delta()
             yield list(events_of(self._complete()))
             return
         assembly = self._assembly
@@ -113,6 +121,10 @@ class Reply:
         if self._response is None:
             self._error = UpstreamFailed("the answer stopped before its end")
             raise self._error
+        if self._assembly is None and self._observers:  # of a stream, the assembly has shown it already
+            observers, self._observers = self._observers, []
+            for observer in observers:
+                observer.complete(self._response)
         return self._response
 
 

@@ -1,0 +1,1 @@
+"""Wrappers around a Handler, one concern a module; app.py stacks them."""

@@ -1,0 +1,39 @@
+"""Every name that operators see and build on: metrics, log events and their fields, spans. Changing one breaks somebody's dashboard."""
+
+from typing import Final
+
+# Metrics. Units are in the names; counters end in _total on the wire.
+REQUESTS: Final = "promptwire_requests"
+CHATS: Final = "promptwire_chats"
+CHATS_IN_FLIGHT: Final = "promptwire_chats_in_flight"
+CHAT_DURATION: Final = "promptwire_chat_duration_seconds"
+TIME_TO_FIRST: Final = "promptwire_chat_time_to_first_token_seconds"
+TOKENS: Final = "promptwire_tokens"
+COST: Final = "promptwire_cost_nano_usd"
+ATTEMPTS: Final = "promptwire_upstream_attempts"
+OTHER_MODEL: Final = "other"  # label of models beyond the bound
+
+# Outcomes of a chat or an attempt, beside the names of pb.ErrorReason.
+OK: Final = "OK"
+CANCELLED: Final = "CANCELLED"
+DEADLINE: Final = "DEADLINE"
+INTERNAL: Final = "INTERNAL"
+
+# Log events.
+CHAT_FINISHED: Final = "chat.finished"
+RPC_BUG: Final = "rpc.bug"
+SERVER_STARTED: Final = "server.started"
+SERVER_DRAINING: Final = "server.draining"
+SERVER_STOPPED: Final = "server.stopped"
+CONFIG_NOTICE: Final = "config.notice"
+LIBRARY: Final = "library"  # a line of a library's: grpc, asyncio, aiohttp
+
+# Log fields that every line of a call has.
+REQUEST_ID: Final = "request_id"
+TRACE_ID: Final = "trace_id"
+RUN_ID: Final = "run_id"
+STEP_ID: Final = "step_id"
+
+# Spans, after OpenTelemetry's conventions for generative AI.
+CHAT_SPAN: Final = "chat"
+RUN_SPAN: Final = "invoke_workflow"
