@@ -235,6 +235,9 @@ class Connection(asyncio.Protocol):
 
     async def send(self, data: bytes) -> None:
         """Hand bytes to the kernel; waits while the client does not read."""
+        # A turn of the loop before each write: a reader that keeps up would starve all
+        # else, and after a failed write it is the turn in which the departure is told.
+        await asyncio.sleep(0)
         self._check()
         self._transport.write(data)
         if self._writable is not None:

@@ -75,7 +75,7 @@ class Ledger:
         entry = _entry(self._numbered, connection.number, request)
         self._entries.append(entry)
         connection.gone.add_done_callback(lambda _: self._left(entry, connection))
-        self._touch()
+        self.touch()
         return entry
 
     def end(self, entry: Entry, how: str, connection: Connection) -> None:
@@ -92,7 +92,7 @@ class Ledger:
         if self._file is not None:
             self._file.write(json.dumps(asdict(entry), ensure_ascii=False) + "\n")
             self._file.flush()
-        self._touch()
+        self.touch()
 
     def select(self, filters: dict[str, str]) -> Iterator[JsonObject]:
         """Yield entries whose fields equal the filters; `model` matches its base too."""
@@ -103,7 +103,7 @@ class Ledger:
     def reset(self) -> None:
         """Forget all entries; numbers go on, so that ids stay unlike each other."""
         self._entries.clear()
-        self._touch()
+        self.touch()
 
     async def until(self, satisfied: Callable[[], bool], timeout_s: float) -> bool:
         """Wait for a change after which the condition holds; False when it is late."""
@@ -119,9 +119,10 @@ class Ledger:
         departure = connection.gone.result()
         entry.connection_ended = departure.how
         entry.connection_ended_s = departure.at_s
-        self._touch()
+        self.touch()
 
-    def _touch(self) -> None:
+    def touch(self) -> None:
+        """Wake those who wait for a change."""
         # Each change has an event of its own: set wakes the waiters, who then wait
         # for the next one.
         changed, self._changed = self._changed, asyncio.Event()

@@ -1,5 +1,6 @@
 """Plays a timeline on a connection and counts what went out."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.faults.fake_provider.http1 import Connection
@@ -29,6 +30,7 @@ class Player:
     entry: Entry
     wire: Wire
     chunked: bool
+    on_hang: Callable[[], None]
 
     async def play(self, timeline: Timeline) -> str:
         """Play all steps and return how it ended; raises ClientGoneError."""
@@ -53,6 +55,7 @@ class Player:
                 await self._write(LAST_CHUNK if self.chunked else b"")
             case Hang():
                 self.entry.hung = True
+                self.on_hang()
                 await self.connection.pause(None)
             case Fin():
                 self.connection.fin()

@@ -133,7 +133,7 @@ class Wire:
 
     split: int = key(0, int, "no write is longer than so many bytes")
     framing: str | None = key(None, _one_of("chunked", "length", "close"), "`chunked`, `length` or `close`")
-    chunk: int = key(0, int, "bytes in one HTTP chunk (default: one event, one chunk)")
+    chunk: int = key(0, int, "at most so many bytes in one HTTP chunk (default: one event, one chunk)")
     connection: str | None = key(None, _one_of("close", "keep-alive"), "`close` or `keep-alive`")
     gzip: bool = key(default=False, parse=_flag, doc="gzip the body, asked for or not")
     gzip_bomb: int = key(0, _size, "a gzip body that unpacks to so many zero bytes")

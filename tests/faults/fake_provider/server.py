@@ -76,7 +76,7 @@ class Server:
         how = "error"
         try:
             plan, made = self._planned(entry, request)
-            player = Player(connection, entry, plan.wire, made.chunked)
+            player = Player(connection, entry, plan.wire, made.chunked, self._ledger.touch)
             how = await player.play(made)
         except ClientGoneError:
             how = f"client_{connection.gone.result().how}"
