@@ -1,6 +1,6 @@
 """Call: one request with its context, as it travels inwards through the layers."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from promptwire import v1 as pb
 
@@ -57,8 +57,20 @@ class Call:
         return max(0.0, self.deadline_s - now_s)
 
     def aimed_at(self, target: Target) -> "Call":
-        """The same call for one target."""
-        return replace(self, target=target)
+        """The same call for one target. Spelt out: `dataclasses.replace` costs 3 µs more, once or twice a call."""
+        return Call(
+            self.request,
+            self.principal,
+            self.request_id,
+            self.trace_id,
+            self.deadline_s,
+            self.arrival_s,
+            self.stream,
+            target,
+            self.run_id,
+            self.step_id,
+            self.trail,
+        )
 
     def notice(self, code: "pb.Notice.Code", message: str, field_path: str = "") -> None:
         """Note something that the caller should know and that does not stop the call."""

@@ -1,0 +1,68 @@
+"""From the configuration's sections to the settings that each part defines for itself."""
+
+from promptwire_server.config import model as config
+from promptwire_server.config.settings import Settings
+from promptwire_server.core.call import Target
+from promptwire_server.rpc.auth import ApiKey
+from promptwire_server.rpc.events import StreamSettings
+from promptwire_server.rpc.server import DrainSettings, KeepaliveSettings, ServerSettings
+from promptwire_server.rpc.tls import TlsSettings
+
+
+def server_settings(settings: Settings, *, worker: bool) -> ServerSettings:
+    """How to listen. A worker shares its port, and leaves the probes to its supervisor."""
+    server = settings.server
+    grace_s = server.max_connection_age_grace_s
+    return ServerSettings(
+        listen=str(server.listen),
+        health_listen=None if worker or server.health_listen is None else str(server.health_listen),
+        tls=_tls(server.tls),
+        reflection=server.reflection,
+        channelz=server.channelz,
+        max_request_bytes=server.max_request_bytes,
+        max_response_bytes=server.max_response_bytes,
+        max_connection_streams=server.max_streams_per_connection,
+        reuse_port=worker,
+        write_stall_timeout_s=server.streaming.write_stall_timeout_s,
+        keepalive=KeepaliveSettings(
+            ping_interval_s=server.keepalive.interval_s,
+            ping_timeout_s=server.keepalive.timeout_s,
+            min_client_ping_interval_s=server.keepalive.min_client_interval_s,
+            max_connection_age_s=server.max_connection_age_s,
+            max_connection_age_grace_s=server.max_call_duration_s if grace_s is None else grace_s,
+        ),
+        drain=DrainSettings(pre_drain_s=server.drain.pre_drain_s, grace_s=server.drain.grace_s),
+    )
+
+
+def stream_settings(settings: Settings) -> StreamSettings:
+    """How streams are written."""
+    streaming = settings.server.streaming
+    return StreamSettings(
+        join_window_s=streaming.join_window_s,
+        join_above_streams=streaming.join_above_streams,
+        write_stall_timeout_s=streaming.write_stall_timeout_s,
+    )
+
+
+def api_keys(settings: Settings) -> list[ApiKey]:
+    """Who is let in."""
+    return [ApiKey(key.name, key.tenant, key.key.reveal()) for key in settings.auth.api_keys if key.key is not None]
+
+
+def aliases(settings: Settings) -> dict[str, tuple[Target, ...]]:
+    """The operator's names of models."""
+    return {name: tuple(target_of(text) for text in alias.targets) for name, alias in settings.models.items()}
+
+
+def target_of(text: str) -> Target:
+    """From "provider/model"."""
+    provider, _, model = text.partition("/")
+    return Target(provider, model)
+
+
+def _tls(tls: config.Tls) -> TlsSettings | None:
+    if tls.cert_file is None or tls.key_file is None:
+        return None
+    authority = None if tls.client_ca_file is None else str(tls.client_ca_file)
+    return TlsSettings(str(tls.cert_file), str(tls.key_file), authority, tls.reload_interval_s)
