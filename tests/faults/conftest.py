@@ -8,8 +8,6 @@ import pytest
 from tests.faults.fake_provider import process
 from tests.faults.fake_provider.process import FakeProvider
 
-_serial = itertools.count(1)
-
 
 @pytest.fixture(scope="session")
 def fake() -> Iterator[FakeProvider]:
@@ -18,7 +16,12 @@ def fake() -> Iterator[FakeProvider]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def key_numbers() -> Iterator[int]:
+    return itertools.count(1)
+
+
 @pytest.fixture
-def api_key() -> str:
+def api_key(key_numbers: Iterator[int]) -> str:
     """A key no other test uses, so that its ledger entries are this test's alone."""
-    return f"sk-fake-{next(_serial)}"
+    return f"sk-fake-{next(key_numbers)}"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from openai import AsyncOpenAI
+from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
 from tests.faults.fake_provider import process
 from tests.faults.fake_provider.answer import expected_text
@@ -139,7 +139,8 @@ async def test_process_ends_when_its_starter_does() -> None:
 
 async def test_fast_mode_speaks_the_same_dialect() -> None:
     with process.running(fast=True) as fake:
-        async with AsyncOpenAI(base_url=fake.base_url, api_key="k", max_retries=0) as client:
+        plain = DefaultAsyncHttpxClient(verify=False)
+        async with AsyncOpenAI(base_url=fake.base_url, api_key="k", http_client=plain) as client:
             whole = await client.chat.completions.create(model="fake~tokens=5", messages=[{"role": "user", "content": "x"}])
             stream = await client.chat.completions.create(
                 model="fake~tokens=5;delay_ms=1", messages=[{"role": "user", "content": "x"}], stream=True

@@ -8,6 +8,12 @@ from tests.faults.fake_provider.script import ScriptError
 DIRECTORY = Path(__file__).parents[1] / "recordings"
 
 
+def status_of(recording: bytes) -> int | None:
+    """Return the status in a recording's first line, None if it has no such line."""
+    status = recording[9:12]
+    return int(status) if recording.startswith(b"HTTP/1.") and status.isdigit() else None
+
+
 class Recordings:
     """Those in the directory and those registered while running."""
 

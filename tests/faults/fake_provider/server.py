@@ -12,7 +12,7 @@ from tests.faults.fake_provider.http1 import ClientGoneError, Connection, Reques
 from tests.faults.fake_provider.ledger import Entry, Ledger, api_key
 from tests.faults.fake_provider.openai_errors import ApiError, error_reply
 from tests.faults.fake_provider.player import Player
-from tests.faults.fake_provider.recordings import Recordings
+from tests.faults.fake_provider.recordings import Recordings, status_of
 from tests.faults.fake_provider.reply import Call, Identity, Reply
 from tests.faults.fake_provider.script import GOOD, ON_NEXT, Script, ScriptError
 from tests.faults.fake_provider.timeline import Timeline, compiled, playback
@@ -90,6 +90,7 @@ class Server:
             plan = self._script(entry, request)
             if plan.play.play is not None:
                 recording = self._recordings.read(plan.play.play)
+                entry.status = status_of(recording)
                 return plan, playback(recording, plan.play)
             return plan, _compiled(_reply(entry, request, plan), plan, request)
         except ScriptError as wrong:
