@@ -1,6 +1,8 @@
 """Health on a plaintext port of its own, without auth: what a kubelet can probe. A supervisor of workers offers nothing else."""
 
+import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import grpc
 
@@ -17,7 +19,7 @@ class Probes:
         self._address = address
         self._grpc = grpc.aio.server(options=[("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", _MAX_PROBE_BYTES)])
         service = HealthService(health)
-        self._grpc.add_generic_rpc_handlers([Transport(edge).handlers(service.descriptor, service)])
+        self._grpc.add_generic_rpc_handlers([Transport(replace(edge, max_call_s=math.inf)).handlers(service.descriptor, service)])
 
     async def start(self) -> int:
         """Bind and answer; the port. Raises RuntimeError naming the address when it is taken."""

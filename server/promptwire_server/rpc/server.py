@@ -1,8 +1,9 @@
 """The gRPC server: options, ports, start, drain, stop."""
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
@@ -85,6 +86,7 @@ class Server:
         self._clock = edge.clock
         self._edge = edge
         self.transport = Transport(edge)
+        self._watches = Transport(replace(edge, max_call_s=math.inf))  # a health Watch lasts as long as its client
         self.health = Health([descriptor.full_name for descriptor, _ in services])
         self._health_service = HealthService(self.health)
         self._grpc = self._main(services)
@@ -102,11 +104,12 @@ class Server:
         self._watchdog = asyncio.get_running_loop().create_task(self._watch())  # owned here: `stop` ends it
         self.health.set_all(serving=True)
 
-    async def drain(self) -> None:
-        """Let load balancers look away, let calls end, then stop. What outlives the grace ends with DRAINING."""
+    async def drain(self, closing: Callable[[], None] = lambda: None) -> None:
+        """Let load balancers look away, then call `closing`, let calls end, stop. What outlives the grace ends with DRAINING."""
         drain = self._settings.drain
         self.health.set_all(serving=False)
         await asyncio.sleep(drain.pre_drain_s)
+        closing()
         await self.stop(drain.grace_s)
 
     async def stop(self, grace_s: float = 0.0) -> None:
@@ -125,10 +128,11 @@ class Server:
 
     def _main(self, services: Sequence[tuple[ServiceDescriptor, object]]) -> grpc.aio.Server:
         server = grpc.aio.server(options=options(self._settings))
-        everything = [*services, (self._health_service.descriptor, self._health_service)]
-        server.add_generic_rpc_handlers([self.transport.handlers(descriptor, servicer) for descriptor, servicer in everything])
+        health = self._health_service
+        server.add_generic_rpc_handlers([self.transport.handlers(descriptor, servicer) for descriptor, servicer in services])
+        server.add_generic_rpc_handlers([self._watches.handlers(health.descriptor, health)])
         if self._settings.reflection:
-            server.add_generic_rpc_handlers(reflection.handlers([descriptor for descriptor, _ in everything]))
+            server.add_generic_rpc_handlers(reflection.handlers([*(descriptor for descriptor, _ in services), health.descriptor]))
         if self._settings.channelz:
             channelz.add_channelz_servicer(server)
         return server
@@ -148,7 +152,7 @@ class Server:
         while True:
             await asyncio.sleep(min(_WATCHDOG_S, self._edge.max_call_s / 10))
             now_s = self._clock.monotonic()
-            for exchange in list(self.transport.exchanges):
+            for exchange in [*self.transport.exchanges, *self._watches.exchanges]:
                 self._judge(exchange, now_s)
 
     def _judge(self, exchange: GrpcExchange, now_s: float) -> None:

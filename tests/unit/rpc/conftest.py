@@ -7,6 +7,7 @@ import pytest
 
 from tests.unit.rpc import edge
 from tests.unit.rpc.edge import Methods, Running, Serve
+from tests.unit.rpc.station import Station
 
 
 @pytest.fixture
@@ -20,3 +21,9 @@ async def serve() -> AsyncIterator[Serve]:
             return await stack.enter_async_context(asynccontextmanager(edge.running)(methods, options=options, **others))
 
         yield start
+
+
+@pytest.fixture
+def station() -> Station:
+    """A servicer that waits until told."""
+    return Station()

@@ -1,8 +1,6 @@
 """Every RPC ends once, however it ends, and its servicer is always let go."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import grpc
 import pytest
@@ -11,58 +9,10 @@ from promptwire import v1 as pb
 from promptwire_server.core.errors import NotFound
 from promptwire_server.rpc.exchange import Exchange
 from tests.unit.rpc.edge import Running, Serve, settings
+from tests.unit.rpc.station import Station, delta, reached
 from tests.unit.rpc.wire import failure
 
 CHAT, STREAM = "promptwire.v1.ChatService.Chat", "promptwire.v1.ChatService.StreamChat"
-MEBIBYTE = 2**20
-
-
-class Station:
-    """Where a servicer waits, and how a test learns that it came and left."""
-
-    def __init__(self) -> None:
-        self.entered = asyncio.Event()
-        self.left = asyncio.Event()
-        self.proceed = asyncio.Event()
-
-    @contextmanager
-    def inside(self) -> Iterator[None]:
-        self.entered.set()
-        try:
-            yield
-        finally:
-            self.left.set()
-
-    async def chat(self, request: pb.ChatRequest, exchange: Exchange) -> pb.ChatResponse:
-        with self.inside():
-            await self.proceed.wait()
-            return pb.ChatResponse(text="done")
-
-    async def endless(self, request: pb.StreamChatRequest, exchange: Exchange) -> None:
-        """Sends a mebibyte at a time for as long as somebody takes it."""
-        with self.inside():
-            while True:
-                await exchange.send(delta("x" * MEBIBYTE))
-
-    async def one_event(self, request: pb.StreamChatRequest, exchange: Exchange) -> None:
-        """Sends one event and waits."""
-        with self.inside():
-            await exchange.send(delta("x"))
-            await self.proceed.wait()
-
-
-@pytest.fixture
-def station() -> Station:
-    return Station()
-
-
-def delta(text: str, sequence: int = 0) -> pb.StreamChatResponse:
-    return pb.StreamChatResponse(sequence=sequence, part_delta=pb.PartDelta(text=text))
-
-
-async def reached(event: asyncio.Event, seconds: float = 5.0) -> None:
-    async with asyncio.timeout(seconds):
-        await event.wait()
 
 
 async def chatting(edge: Running) -> "asyncio.Task[pb.ChatResponse]":
@@ -208,9 +158,9 @@ async def test_a_client_that_never_reads_is_dropped(serve: Serve, station: Stati
     call.cancel()
 
 
-async def test_a_client_that_reads_slowly_is_not_dropped(serve: Serve, station: Station) -> None:
+async def test_a_quiet_servicer_is_not_taken_for_a_slow_reader(serve: Serve, station: Station) -> None:
     edge = await serve(StreamChat=station.one_event, options=settings(write_stall_timeout_s=0.05), max_call_s=0.5)
-    assert (await failure(edge.events())).code is grpc.StatusCode.DEADLINE_EXCEEDED  # the servicer was quiet, not the reader
+    assert (await failure(edge.events())).code is grpc.StatusCode.DEADLINE_EXCEEDED
 
 
 async def test_a_client_that_vanishes_lets_its_servicer_go(serve: Serve, station: Station) -> None:

@@ -1,0 +1,38 @@
+"""A client of grpc.health.v1, with List, which grpcio's copy lacks."""
+
+import grpc
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+from grpc_health.v1 import health_pb2
+
+from promptwire_server.rpc.health import SERVICE, contract
+
+SERVING, NOT_SERVING, SERVICE_UNKNOWN = 1, 2, 3
+_pool = DescriptorPool()
+_pool.AddSerializedFile(contract().SerializeToString())
+_ListResponse = GetMessageClass(_pool.FindMessageTypeByName("grpc.health.v1.HealthListResponse"))
+
+
+class HealthStub:
+    """Asks a server about its health, in raw calls."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._channel = channel
+
+    async def check(self, service: str = "") -> int:
+        method = self._channel.unary_unary(f"/{SERVICE}/Check", _raw, health_pb2.HealthCheckResponse.FromString)
+        response: health_pb2.HealthCheckResponse = await method(health_pb2.HealthCheckRequest(service=service))
+        return response.status
+
+    async def list(self) -> dict[str, int]:
+        response = await self._channel.unary_unary(f"/{SERVICE}/List", bytes, _ListResponse.FromString)(b"")
+        return {name: entry.status for name, entry in response.statuses.items()}
+
+    def watch(self, service: str = "") -> "grpc.aio.UnaryStreamCall[Message, health_pb2.HealthCheckResponse]":
+        method = self._channel.unary_stream(f"/{SERVICE}/Watch", _raw, health_pb2.HealthCheckResponse.FromString)
+        return method(health_pb2.HealthCheckRequest(service=service))  # type: ignore[return-value]  # the stubs know no type here
+
+
+def _raw(request: Message) -> bytes:
+    return request.SerializeToString()
