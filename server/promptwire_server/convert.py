@@ -1,7 +1,12 @@
 """From the configuration's sections to the settings that each part defines for itself."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+
+from promptwire_server.banner import Facts
 from promptwire_server.config import model as config
 from promptwire_server.config.settings import Settings
+from promptwire_server.config.units import Address
 from promptwire_server.core.call import Target
 from promptwire_server.rpc.auth import ApiKey
 from promptwire_server.rpc.events import StreamSettings
@@ -66,3 +71,26 @@ def _tls(tls: config.Tls) -> TlsSettings | None:
         return None
     authority = None if tls.client_ca_file is None else str(tls.client_ca_file)
     return TlsSettings(str(tls.cert_file), str(tls.key_file), authority, tls.reload_interval_s)
+
+
+def facts(settings: Settings, version: str, ports: Mapping[str, int]) -> Facts:
+    """What the banner tells, with the ports as they really are."""
+    server = settings.server
+    return Facts(
+        version=version,
+        listen=_shown(server.listen, ports["port"]),
+        health=_shown(server.health_listen, ports["health_port"]),
+        metrics=_shown(server.metrics_listen, ports["metrics_port"]),
+        state_dir=str(settings.state_dir),
+        default_model=settings.default_model,
+        providers=sorted(settings.providers),
+        workers=server.workers,
+        tls=server.tls.enabled,
+        authentication=bool(settings.auth.api_keys),
+        danger=server.insecure_bind and not (server.tls.enabled and settings.auth.api_keys),
+        config=str(settings.path or ""),
+    )
+
+
+def _shown(address: Address | None, port: int) -> str:
+    return "" if address is None else str(replace(address, port=port or address.port))

@@ -1,6 +1,7 @@
 """The yardstick: a bare grpc.aio server that answers the same messages and does nothing else."""
 
 import sys
+from typing import Any
 
 import grpc
 import uvloop
@@ -37,7 +38,7 @@ async def stream_chat(request: pb.StreamChatRequest, context: Context) -> None:
 async def serve(port: int) -> None:
     """Answer until killed."""
     server = grpc.aio.server()
-    handlers: dict[str, grpc.RpcMethodHandler[object, object]] = {
+    handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
         "Chat": grpc.unary_unary_rpc_method_handler(chat, pb.ChatRequest.FromString, pb.ChatResponse.SerializeToString),
         "StreamChat": grpc.unary_stream_rpc_method_handler(
             stream_chat, pb.StreamChatRequest.FromString, pb.StreamChatResponse.SerializeToString

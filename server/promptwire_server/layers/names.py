@@ -23,8 +23,12 @@ INTERNAL: Final = "INTERNAL"
 CHAT_FINISHED: Final = "chat.finished"
 RPC_BUG: Final = "rpc.bug"
 SERVER_STARTED: Final = "server.started"
+SERVER_FAILED: Final = "server.failed"
 SERVER_DRAINING: Final = "server.draining"
 SERVER_STOPPED: Final = "server.stopped"
+WORKER_DIED: Final = "worker.died"
+WORKER_KILLED: Final = "worker.killed"
+WORKER_STATE: Final = "worker.state"
 CONFIG_NOTICE: Final = "config.notice"
 LIBRARY: Final = "library"  # a line of a library's: grpc, asyncio, aiohttp
 

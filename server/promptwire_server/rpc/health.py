@@ -51,6 +51,11 @@ class Health:
         self._status = dict.fromkeys(self._status, _SERVING if serving else _NOT_SERVING)
         self._wake()
 
+    @property
+    def serving(self) -> bool:
+        """The server as a whole answers."""
+        return self._status[""] == _SERVING
+
     def close(self) -> None:
         """Nothing answers any more. Ends the watches: an open one would hold the shutdown until its grace is over."""
         self.closed = True

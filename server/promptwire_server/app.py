@@ -1,0 +1,229 @@
+"""The composition root: the only module that knows every class. Builds the parts, joins them, starts and drains them."""
+
+import asyncio
+import gc
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from importlib import metadata
+
+import uvloop
+from google.protobuf.descriptor import ServiceDescriptor
+
+from promptwire import v1 as pb
+from promptwire.v1 import (
+    batch_service_pb2,
+    chain_service_pb2,
+    chat_service_pb2,
+    conversation_service_pb2,
+    embedding_service_pb2,
+    model_service_pb2,
+    run_service_pb2,
+    system_service_pb2,
+)
+from promptwire_server import logs
+from promptwire_server.banner import banner
+from promptwire_server.config.settings import Settings
+from promptwire_server.chains.plan import MOST_STEPS_OF_RUN
+from promptwire_server.convert import aliases, api_keys, facts, provider_settings, server_settings, stream_settings
+from promptwire_server.core.clock import Chance, Clock, SystemClock
+from promptwire_server.core.handler import Handler, stack
+from promptwire_server.core.ids import Ids
+from promptwire_server.http.metrics import Exposition
+from promptwire_server.layers import names
+from promptwire_server.layers.admit import Admit, Gate
+from promptwire_server.layers.catalog import Catalog
+from promptwire_server.layers.metrics import Metrics
+from promptwire_server.layers.observe import Observe
+from promptwire_server.layers.route import Router, Routes
+from promptwire_server.providers.provider import Provider
+from promptwire_server.providers.registry import build
+from promptwire_server.rpc.auth import Authenticator
+from promptwire_server.rpc.chain import ChainService
+from promptwire_server.rpc.chat import ChatService
+from promptwire_server.rpc.events import Load
+from promptwire_server.rpc.model import ModelService
+from promptwire_server.rpc.server import Server
+from promptwire_server.rpc.system import SystemService
+from promptwire_server.rpc.transport import Edge
+from promptwire_server.voice import Voice
+
+VERSION = metadata.version("promptwire-server")
+
+
+class Application:
+    """One server process: all its parts, joined."""
+
+    def __init__(self, settings: Settings, clock: Clock, lines: logs.Lines, *, worker: bool = False) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._lines = lines
+        self._ids = Ids(clock, Chance())
+        self._providers: Mapping[str, Provider] = {
+            name: build(name, section, clock=clock, ids=self._ids) for name, section in provider_settings(settings).items()
+        }
+        self._aliases = aliases(settings)
+        self._gate = Gate(settings.server.max_concurrent_calls)
+        named = [(target.provider, target.model) for targets in self._aliases.values() for target in targets]
+        self.metrics = Metrics(named, self._providers.keys())
+        self._authenticator = Authenticator(api_keys(settings), certificates=settings.server.tls.client_ca_file is not None)
+        self.server = Server(server_settings(settings, worker=worker), self._edge(), self._services())
+        self.exposition = self._exposition(worker=worker)
+
+    async def start(self) -> None:
+        """Bind every port and answer. Raises RuntimeError or OSError naming the address when one is taken."""
+        await self.server.start()
+        if self.exposition is not None:
+            await self.exposition.start()
+        # What start-up made lives as long as the process: the collector need not look at it again and again.
+        gc.collect()
+        gc.freeze()
+
+    async def drain(self) -> None:
+        """Let balancers look away, let calls end, stop, release what is left."""
+        await self.server.drain(self._gate.drain)
+        if self.exposition is not None:
+            await self.exposition.stop()
+        for provider in self._providers.values():
+            await provider.aclose()
+
+    def ports(self) -> dict[str, int]:
+        """The ports that the system chose or the settings named; 0 where there is none."""
+        metrics_port = self.exposition.port if self.exposition is not None else 0
+        return {"port": self.server.port, "health_port": self.server.health_port, "metrics_port": metrics_port}
+
+    def _gateway(self, router: Router) -> Handler:
+        """The stack that every question goes through, outermost first."""
+        return stack(
+            [
+                # Outermost, since it sees every refusal, and fills in what only the outside knows.
+                lambda inner: Observe(inner, metrics=self.metrics, clock=self._clock, log=self._lines.write),
+                # Before anything costs something.
+                lambda inner: Admit(inner, gate=self._gate, clock=self._clock),
+            ],
+            router,  # innermost: from the model's name to a provider
+        )
+
+    def _edge(self) -> Edge:
+        return Edge(
+            clock=self._clock,
+            ids=self._ids,
+            authenticator=self._authenticator,
+            max_call_s=self._settings.server.max_call_duration_s,
+            report=self._report_bug,
+            finished=self.metrics.rpc_finished,
+        )
+
+    def _services(self) -> list[tuple[ServiceDescriptor, object]]:
+        """Every service of the contract; a method that a servicer lacks answers DISABLED."""
+        routes = Routes(self._aliases, list(self._providers), self._settings.default_model)
+        handler = self._gateway(Router(routes, self._providers))
+        catalog = Catalog(routes, self._aliases, self._providers)
+        load = Load(stream_settings(self._settings))
+        servicers: dict[str, object] = {
+            "ChatService": ChatService(handler, catalog.count_tokens, load, self._clock),
+            "ChainService": ChainService(handler, self._clock, self._ids),
+            "ModelService": ModelService(catalog),
+            "SystemService": SystemService(self._info()),
+        }
+        return [(service, servicers.get(service.name)) for file in _CONTRACT for service in file.DESCRIPTOR.services_by_name.values()]
+
+    def _exposition(self, *, worker: bool) -> Exposition | None:
+        """Metrics over HTTP; those of a worker are for its supervisor, on a port that the system chooses."""
+        listen = self._settings.server.metrics_listen
+        if listen is None and not worker:
+            return None
+        host, port = ("127.0.0.1", 0) if worker or listen is None else (listen.host, listen.port)
+        return Exposition(host, port, render=self.metrics.text, ready=lambda: self.server.health.serving)
+
+    def _info(self) -> pb.GetServerInfoResponse:
+        server = self._settings.server
+        info = pb.GetServerInfoResponse(version=VERSION, contract_version="v1", default_model=self._settings.default_model)
+        offered = pb.ServerCapabilities(chat=True, count_tokens=True, chains=True, models=True)
+        offered.authentication = self._authenticator.required
+        info.capabilities.CopyFrom(offered)
+        info.limits.max_request_bytes = server.max_request_bytes
+        info.limits.max_response_bytes = server.max_response_bytes
+        info.limits.max_call_duration.FromNanoseconds(int(server.max_call_duration_s * 1e9))
+        info.limits.max_chain_steps = MOST_STEPS_OF_RUN
+        info.start_time.FromNanoseconds(int(self._clock.time() * 1e9))
+        info.instance_id = self._ids.request().replace("req-", "srv-")
+        return info
+
+    def _report_bug(self, rpc: str, request_id: str, what: str) -> None:
+        self._lines.write_masked("error", names.RPC_BUG, {"rpc": rpc, names.REQUEST_ID: request_id, "error": what})
+
+
+_CONTRACT = (
+    chat_service_pb2,
+    chain_service_pb2,
+    model_service_pb2,
+    system_service_pb2,
+    embedding_service_pb2,
+    run_service_pb2,
+    batch_service_pb2,
+    conversation_service_pb2,
+)
+
+
+def run(settings: Settings, *, worker_fd: int | None = None) -> int:
+    """Serve until SIGTERM or SIGINT; the exit code. `worker_fd` is a worker's line to its supervisor."""
+    voice = None if worker_fd is None else Voice(worker_fd)
+    return uvloop.run(_serve(settings, voice))
+
+
+async def _serve(settings: Settings, voice: Voice | None) -> int:
+    clock = SystemClock()
+    lines = logs.to_stderr(clock, level=settings.logs.level, style=settings.logs.format)
+    logs.configure(lines)
+    stopping = stop_signal()
+    try:
+        application = Application(settings, clock, lines, worker=voice is not None)
+        await application.start()
+    except (RuntimeError, OSError) as error:
+        lines.write_masked("error", names.SERVER_FAILED, {"error": str(error)})
+        return 1
+    announce(settings, lines, application.ports(), quiet=voice is not None)
+    if voice is None:
+        await stopping.wait()
+    else:
+        voice.say("ready", **application.ports())
+        await _until_told_or_orphaned(stopping, voice)
+        voice.say("draining")
+    lines.write("info", names.SERVER_DRAINING, {})
+    await application.drain()
+    lines.write("info", names.SERVER_STOPPED, {})
+    return 0
+
+
+async def _until_told_or_orphaned(stopping: asyncio.Event, voice: Voice) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        waits = [tasks.create_task(stopping.wait()), tasks.create_task(voice.orphaned())]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+
+
+def stop_signal() -> asyncio.Event:
+    """Set by SIGTERM and by SIGINT; a second one ends the process at once."""
+    event = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def stop(number: signal.Signals) -> None:
+        event.set()
+        loop.remove_signal_handler(number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop, number)
+    return event
+
+
+def announce(settings: Settings, lines: logs.Lines, ports: Mapping[str, int], *, quiet: bool = False) -> None:
+    """Say that the server is up: an event for programs, and the banner for people."""
+    lines.write("info", names.SERVER_STARTED, {"version": VERSION, "pid": os.getpid(), **ports})
+    for notice in settings.notices:
+        lines.write("warning", names.CONFIG_NOTICE, {"message": notice})
+    if not quiet:
+        sys.stdout.write(banner(facts(settings, VERSION, ports)))
+        sys.stdout.flush()
