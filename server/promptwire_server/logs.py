@@ -32,6 +32,7 @@ _SECRET = re.compile(
     r"|(?<=[Bb]earer )\S{8,}|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
 )
 _LONGEST_TEXT = 1024  # characters of one field; a library may print a whole message
+_MAX_EVENTS = 256  # names of events are fixed, so there are fewer
 _FRAMES = 12  # of a stack, the innermost
 
 Value = object  # whatever JSON or repr can show
@@ -70,8 +71,10 @@ class Lines:
         self._threshold = LEVELS[level]
         console = ConsoleRenderer(colors=colors, exception_formatter=plain_traceback, pad_event_to=0, sort_keys=False)
         self._console = console if pretty else None
+        # A line is built from pieces that are kept: the time to the second, and level and event.
         self._second = -1
-        self._stamp = ""
+        self._stamp = b""
+        self._heads: dict[tuple[str, str], bytes] = {}
 
     def enabled(self, level: str) -> bool:
         """Whether lines of this level are written."""
@@ -94,25 +97,26 @@ class Lines:
             self.write(level, event, {**_of_call(CURRENT.get()), **{name: masked(name, value) for name, value in fields.items()}})
 
     def _json(self, level: str, event: str, fields: Mapping[str, Value]) -> bytes:
-        head = f'{{"time":"{self._time()}","level":"{level}","event":'.encode() + orjson.dumps(event)
-        try:
-            rest = orjson.dumps(fields, default=repr, option=orjson.OPT_NON_STR_KEYS)
-        except TypeError:  # text that is no Unicode, or integers beyond 64 bits
-            rest = json.dumps(fields, default=repr).encode()
-        return head + (b"}\n" if rest == b"{}" else b"," + rest[1:] + b"\n")
-
-    def _pretty(self, level: str, event: str, fields: Mapping[str, Value]) -> bytes:
-        console = cast("ConsoleRenderer", self._console)
-        line = console(None, level, {"timestamp": self._time()[11:], "level": level, "event": event, **fields})
-        return f"{line}\n".encode(errors="backslashreplace")
-
-    def _time(self) -> str:
         now_s = self._clock.time()
         second = int(now_s)
         if second != self._second:
             self._second = second
-            self._stamp = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-        return f"{self._stamp}.{int((now_s - second) * 1000):03d}Z"
+            self._stamp = _utc(second).encode()
+        head = self._heads.get((level, event)) or self._new_head(level, event)
+        rest = _dumped(fields)[1:]
+        return b'{"time":"%b.%03dZ",%b%b%b\n' % (self._stamp, int((now_s - second) * 1000), head, b"" if rest == b"}" else b",", rest)
+
+    def _new_head(self, level: str, event: str) -> bytes:
+        head = orjson.dumps({"level": level, "event": event})[1:-1]
+        if len(self._heads) < _MAX_EVENTS:
+            self._heads[level, event] = head
+        return head
+
+    def _pretty(self, level: str, event: str, fields: Mapping[str, Value]) -> bytes:
+        console = cast("ConsoleRenderer", self._console)
+        time = _utc(int(self._clock.time())).partition("T")[2]
+        line = console(None, level, {"timestamp": time, "level": level, "event": event, **fields})
+        return f"{line}\n".encode(errors="backslashreplace")
 
 
 def to_stderr(clock: Clock, *, level: str, style: str) -> Lines:
@@ -165,8 +169,8 @@ class LibraryHandler(logging.Handler):
         """Write one record."""
         fields: dict[str, Value] = {"logger": record.name, "message": _first_line(record)}
         if record.exc_info and record.exc_info[0] is not None:
-            fields["exception"] = record.exc_info[0].__name__
-            fields["stack"] = stack_of(record.exc_info[2])
+            fields["error"] = record.exc_info[0].__name__
+            fields["where"] = stack_of(record.exc_info[2])
         self._lines.write_masked(_level_name(record.levelno), names.LIBRARY, fields)
 
 
@@ -203,6 +207,17 @@ def _split(
     """The last of structlog's processors: the arguments of the logger's method."""
     event = str(event_dict.pop("event", ""))
     return (event, event_dict), {}
+
+
+def _dumped(fields: Mapping[str, Value]) -> bytes:
+    try:
+        return orjson.dumps(fields, default=repr)
+    except TypeError:  # text that is no Unicode, or integers beyond 64 bits
+        return json.dumps(fields, default=repr).encode()
+
+
+def _utc(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _of_call(call: Call | None) -> dict[str, Value]:
