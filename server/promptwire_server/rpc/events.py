@@ -79,13 +79,14 @@ class Heartbeat:
         self._interval_s = max(_MIN_HEARTBEAT_S, interval_s)
         self._beat = beat
         self._task: asyncio.Task[None] | None = None
-        self._spoken = asyncio.Event()
+        self._spoken_s = 0.0  # on the loop's clock
 
     def sent(self) -> None:
         """Something was sent: the interval begins anew. The first call starts the clock, since admission must be over before any beat."""
-        self._spoken.set()
+        loop = asyncio.get_running_loop()
+        self._spoken_s = loop.time()  # only noted: waking the task for every message would cost more than the message
         if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._run())  # owned here: `stop` ends it
+            self._task = loop.create_task(self._run(loop))  # owned here: `stop` ends it
             self._task.add_done_callback(_consume)
 
     def stop(self) -> None:
@@ -93,14 +94,14 @@ class Heartbeat:
         if self._task is not None:
             self._task.cancel()
 
-    async def _run(self) -> None:
+    async def _run(self, loop: asyncio.AbstractEventLoop) -> None:
         while True:
-            self._spoken.clear()
-            try:
-                async with asyncio.timeout(self._interval_s):
-                    await self._spoken.wait()
-            except TimeoutError:
-                await self._beat()
+            silence_s = self._spoken_s + self._interval_s - loop.time()
+            if silence_s > 0:
+                await asyncio.sleep(silence_s)
+                continue
+            await self._beat()
+            self._spoken_s = loop.time()
 
 
 class EventWriter:
@@ -127,6 +128,8 @@ class EventWriter:
             self._heartbeat.stop()
 
     async def _beat(self) -> None:
+        if self._lock.locked():  # a slow reader has something to read
+            return
         async with self._lock:
             await self._exchange.send(self._make_heartbeat())
 

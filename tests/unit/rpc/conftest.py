@@ -3,11 +3,15 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+import hypothesis
 import pytest
 
 from tests.unit.rpc import edge
 from tests.unit.rpc.edge import Methods, Running, Serve
 from tests.unit.rpc.station import Station
+
+hypothesis.settings.register_profile("unit", deadline=None)  # the cores are shared: time says nothing
+hypothesis.settings.load_profile("unit")
 
 
 @pytest.fixture
