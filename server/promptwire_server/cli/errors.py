@@ -1,0 +1,99 @@
+"""Errors as people want them: what is wrong, what to do, which request, and the exit code that it means."""
+
+import difflib
+import traceback
+
+from cyclopts import CycloptsError, UnknownCommandError
+from rich.text import Text
+
+from promptwire import errors
+from promptwire_server.cli.exits import CommandError, ExitCode
+from promptwire_server.cli.manual import PAGES
+from promptwire_server.cli.render import error_console, printable
+
+# The first class that fits decides. A hint of None is the client's own; others replace words that mean its Python methods.
+_JUDGEMENTS: tuple[tuple[type[errors.PromptwireError], ExitCode, str | None], ...] = (
+    (errors.InvalidTemplate, ExitCode.USAGE, "correct it; `promptwire validate FILE` shows every fault with its line"),
+    (errors.InvalidRequest, ExitCode.USAGE, None),
+    (errors.ContextTooLong, ExitCode.USAGE, None),
+    (errors.TooLarge, ExitCode.USAGE, "send less"),
+    (errors.NotFound, ExitCode.USAGE, "check the name; `promptwire models` lists the models"),
+    (errors.CapabilityMissing, ExitCode.USAGE, "name a model that can; `promptwire models` shows what each can do"),
+    (errors.Disabled, ExitCode.FAILED, "`promptwire version` tells which server this is"),
+    (errors.CredentialInvalid, ExitCode.DENIED, "give a valid key with --api-key, or set PROMPTWIRE_API_KEY"),
+    (errors.PolicyDenied, ExitCode.DENIED, None),
+    (errors.Blocked, ExitCode.DENIED, None),
+    (errors.BudgetExhausted, ExitCode.LIMITED, None),
+    (errors.RateLimited, ExitCode.LIMITED, "try again later"),
+    (errors.UpstreamRateLimited, ExitCode.LIMITED, "try again later, or name another model with -m"),
+    (errors.StreamInterrupted, ExitCode.FAILED, "what was printed is true, but not all; ask again"),
+    (errors.UpstreamFailed, ExitCode.FAILED, "try again later, or name another model with -m"),
+    (errors.Overloaded, ExitCode.UNREACHABLE, "try again later, or allow more time with --timeout"),
+    (errors.Unavailable, ExitCode.UNREACHABLE, None),
+    (errors.DeadlineExceeded, ExitCode.DEADLINE, "allow more time with --timeout"),
+)
+
+
+def judge(error: errors.PromptwireError) -> tuple[ExitCode, str]:
+    """The exit code and the hint of what a server (or the way to it) said."""
+    for kind, code, hint in _JUDGEMENTS:
+        if isinstance(error, kind):
+            return code, error.hint if hint is None else hint
+    return ExitCode.FAILED, error.hint
+
+
+def report(error: BaseException) -> ExitCode:
+    """Say on standard error what went wrong; the exit code that it means."""
+    if isinstance(error, errors.PromptwireError):
+        return _report_call(error)
+    if isinstance(error, CommandError):
+        return _say(error.message, error.hint, error.code)
+    if isinstance(error, CycloptsError):
+        return _say(_usage(error), f"`{_command(error)} --help` shows how it is used", ExitCode.USAGE)
+    if isinstance(error, KeyboardInterrupt):
+        return ExitCode.INTERRUPTED
+    if isinstance(error, OSError):
+        name = f"{error.filename}: " if error.filename else ""
+        return _say(f"{name}{error.strerror or error}", "", ExitCode.USAGE if error.filename else ExitCode.FAILED)
+    return _say(f"{type(error).__name__}: {error} (at {_place(error)})", "this is a bug of promptwire; please report it", ExitCode.FAILED)
+
+
+def _report_call(error: errors.PromptwireError) -> ExitCode:
+    code, hint = judge(error)
+    message = error.message
+    if type(error) is errors.Unavailable and not error.reason:  # gRPC's own words, which begin with its inner parts
+        message = f"cannot reach the server: {message.rpartition('last error: ')[2].removeprefix('UNKNOWN: ')}"
+    more = [f"{item.field}: {item.message}" for item in error.violations[1:]]
+    if error.retry_after_s:
+        hint = f"{hint} (in {error.retry_after_s:g} s)"
+    return _say("\n".join([message, *more]), hint, code, error.request_id)
+
+
+def _say(message: str, hint: str, code: ExitCode, request_id: str = "") -> ExitCode:
+    console = error_console()
+    said = Text.assemble(("error: ", "bold red"), printable(message))
+    if hint:
+        said.append_text(Text.assemble("\n", ("hint: ", "bold"), printable(hint)))
+    if request_id:
+        said.append_text(Text.assemble("\n", ("request: ", "dim"), printable(request_id)))
+    console.print(said, soft_wrap=True, highlight=False)
+    return code
+
+
+def _place(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{frames[-1].filename.rpartition('promptwire')[2].lstrip('/')}:{frames[-1].lineno}" if frames else "an unknown place"
+
+
+def _command(error: CycloptsError) -> str:
+    return " ".join(["promptwire", *(error.command_chain or ())])
+
+
+def _usage(error: CycloptsError) -> str:
+    """What is wrong with the arguments. The library's own words on an unknown command would import every command."""
+    if isinstance(error, UnknownCommandError) and not error.command_chain and error.unused_tokens:
+        word, names = error.unused_tokens[0], [page.name for page in PAGES]
+        near = difflib.get_close_matches(word, names, n=1)
+        return f"there is no command {word!r}; " + (f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}")
+    message = str(error)
+    return message[:1].lower() + message[1:].rstrip(".")

@@ -1,0 +1,101 @@
+"""The manual: what `--help` says of each command besides its options."""
+
+from typing import NamedTuple
+
+from promptwire_server.cli.exits import EXIT_CODES
+
+INTRODUCTION = """\
+Promptwire: one gRPC service through which programs ask language models and run prompt chains.
+
+  promptwire serve                    starts the server
+  promptwire chat "Hello there"       asks it, in another terminal
+"""
+
+
+class Page(NamedTuple):
+    """One command. Where its code is, is a name: nothing is imported before it is called."""
+
+    name: str
+    code: str
+    summary: str  # the first line stands in the list of commands
+    examples: str = ""
+
+    @property
+    def end(self) -> str:
+        """What stands below the options."""
+        return f"Examples:\n{self.examples}\n{EXIT_CODES}" if self.examples else EXIT_CODES
+
+
+PAGES = (
+    Page("serve", "promptwire_server.cli.serve:main", "Start the server."),  # the lean commands have manuals of their own
+    Page(
+        "chat",
+        "promptwire_server.cli.chat:chat",
+        """\
+Ask a model; without a prompt, on a terminal: a conversation.
+
+The answer streams to standard output, everything else goes to standard error. What is piped in stands below the prompt.""",
+        """\
+  promptwire chat "Why is the sky blue?"
+  promptwire chat "Summarise this:" < report.txt
+  git diff | promptwire chat -m openai/gpt-4o-mini "Write a commit message for" --usage
+  promptwire chat "What is in this picture?" --image cat.png
+  promptwire chat "Three colours" --json | jq -r .usage.output_tokens
+""",
+    ),
+    Page(
+        "run",
+        "promptwire_server.cli.chain:run",
+        """\
+Run a chain from a YAML file.
+
+The text of its last step goes to standard output; how it is doing to standard error, live on a terminal.""",
+        """\
+  promptwire run chain.yaml --input topic=tea
+  promptwire run review.yaml -i code=@main.py -m openai/gpt-4o > review.md
+  promptwire run rank.yaml --inputs-json '{"words": ["tea", "rum"], "best_of": 2}' --json | jq .result.outputs
+""",
+    ),
+    Page(
+        "validate",
+        "promptwire_server.cli.chain:validate",
+        """\
+Check a chain without running it: its plan, or every fault with file and line.
+
+The file is checked here, then by the server, which knows the models. Inputs are checked when some are given.""",
+        """\
+  promptwire validate chain.yaml
+  promptwire validate chain.yaml --input topic=tea
+""",
+    ),
+    Page(
+        "models",
+        "promptwire_server.cli.models:models",
+        "List the models and aliases that may be asked: what each can do, how much it holds, what it costs.",
+        """\
+  promptwire models
+  promptwire models --provider openai --json | jq -r '.models[].name'
+""",
+    ),
+    Page(
+        "config",
+        "promptwire_server.cli.config:app",
+        "Check, show or describe the server's configuration; no server is needed.",
+        """\
+  promptwire config check promptwire.yaml
+  promptwire config check --set server.listen=0.0.0.0:50051
+  promptwire config show promptwire.yaml | grep -v default
+  promptwire config schema > promptwire.schema.json
+""",
+    ),
+    Page("health", "promptwire_server.cli.health:main", "Say by the exit code whether a server takes calls, for probes."),
+    Page(
+        "version",
+        "promptwire_server.cli.version:version",
+        "Say which versions are here, and at the server if there is one.",
+        """\
+  promptwire version
+  promptwire version --target gateway.example.com:50051
+""",
+    ),
+)

@@ -1,0 +1,42 @@
+"""The people's program: every command but the lean ones, with help and errors for people."""
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+
+from cyclopts import App, CycloptsError, Parameter
+
+from promptwire_server.cli.errors import report
+from promptwire_server.cli.exits import EXIT_CODES, ExitCode
+from promptwire_server.cli.manual import INTRODUCTION, PAGES
+
+app = App(
+    name="promptwire",
+    help=INTRODUCTION,
+    help_format="plaintext",
+    help_epilogue=EXIT_CODES,
+    default_parameter=Parameter(negative=(), show_default=False),  # no --no-json; defaults are told in words
+    version=lambda: metadata.version("promptwire-server"),
+    exit_on_error=False,
+    print_error=False,
+    suppress_keyboard_interrupt=False,
+    result_action="return_value",
+)
+
+for _page in PAGES:
+    app.command(_page.code, name=_page.name, help=_page.summary, help_epilogue=_page.end)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run a command; its exit code. Errors are told on standard error, never as a traceback."""
+    try:
+        result = app(list(arguments))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What is still buffered would be written, in vain and with a complaint, when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.BROKEN_PIPE
+    except (CycloptsError, KeyboardInterrupt, Exception) as error:  # noqa: BLE001 - the outermost edge
+        return report(error)
+    return result if isinstance(result, int) else ExitCode.OK
