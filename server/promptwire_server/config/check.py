@@ -50,6 +50,14 @@ def ports_differ(file: File) -> Iterator[Finding]:
         taken.append((key, address))
 
 
+def machines_speak_tcp(file: File) -> Iterator[Finding]:
+    """Probes and scrapers come over TCP."""
+    for key in ("health_listen", "metrics_listen"):
+        address: Address | None = getattr(file.server, key)
+        if address is not None and address.path:
+            yield ("server", key), 'must be "host:port"; a Unix socket is only for server.listen'
+
+
 def workers_share_a_port(file: File) -> Iterator[Finding]:
     """Several processes can share a TCP port, but no Unix socket."""
     if file.server.workers > 1 and file.server.listen.path:
@@ -104,6 +112,7 @@ CHECKS: tuple[tuple[frozenset[str], Check], ...] = (
     (frozenset({"server"}), tls_pair),
     (frozenset({"server", "providers"}), files_exist),
     (frozenset({"server"}), ports_differ),
+    (frozenset({"server"}), machines_speak_tcp),
     (frozenset({"server"}), workers_share_a_port),
     (frozenset({"server", "auth"}), door_is_closed),
     (frozenset({"auth"}), api_keys),
