@@ -18,6 +18,8 @@ def parse(text: str) -> object:
         raise NotJson("is nested too deeply") from None
     except ValueError:
         raise NotJson("is not JSON: it has NaN, Infinity, or a number of too many digits") from None
+    if "\\ud" in text or "\\uD" in text:
+        _refuse_half_characters(value)
     return value
 
 
@@ -31,3 +33,11 @@ def parse_object(text: str) -> dict[str, object]:
 
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(constant)
+
+
+def _refuse_half_characters(value: object) -> None:
+    """Half of a surrogate pair is legal in JSON, and no wire format takes it."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise NotJson("holds half of a surrogate pair, which is no character") from None
