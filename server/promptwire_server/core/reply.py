@@ -7,7 +7,7 @@ from typing import Self
 
 from promptwire import v1 as pb
 from promptwire_server.core.answer import Assembly, Observer, events_of
-from promptwire_server.core.errors import UpstreamFailed
+from promptwire_server.core.errors import CallCancelled, PromptwireError, StreamInterrupted, UpstreamError, UpstreamFailed
 
 Event = pb.StreamChatResponse
 Batch = Sequence[Event]  # events that arrived together: one read from the upstream
@@ -18,7 +18,7 @@ class Ending:
     """How a Reply ended. Exactly one of three: `response` (complete), `error` (failed), neither (abandoned: cancelled or closed early)."""
 
     response: pb.ChatResponse | None
-    error: BaseException | None
+    error: Exception | None
     delivered: bool  # at least one event left the Reply
     partial: pb.ChatResponse | None = None  # what had arrived of a stream that did not complete, for settling
 
@@ -34,20 +34,25 @@ class Reply:
     The messages that it is made of become its own: observers fill them in, so whoever keeps an answer for others gives a copy.
     """
 
-    __slots__ = ("_assembly", "_callbacks", "_delivered", "_ended", "_error", "_observers", "_release", "_response", "_source")
+    __slots__ = ("_assembly", "_callbacks", "_delivered", "_ended", "_error", "_observers", "_partial", "_release", "_response", "_source")
 
     def __init__(
-        self, source: AsyncIterator[Batch] | None = None, release: Callable[[], None] | None = None, response: pb.ChatResponse | None = None
+        self,
+        source: AsyncIterator[Batch] | None = None,
+        release: Callable[[], None] | None = None,
+        response: pb.ChatResponse | None = None,
+        partial: Callable[[], pb.ChatResponse] | None = None,  # what the source has so far, unfinished parts included; must not raise
     ) -> None:
         self._source = source
         self._release = release
+        self._partial = partial
         self._response = response
         self._observers: list[Observer] = []
         self._assembly = None if source is None else Assembly(self._observers)
         self._callbacks: list[OnDone] = []
         self._delivered = False
         self._ended = False
-        self._error: BaseException | None = None
+        self._error: PromptwireError | None = None
 
     @classmethod
     def whole(cls, response: pb.ChatResponse) -> "Reply":
@@ -64,35 +69,38 @@ class Reply:
 
     async def read(self) -> pb.ChatResponse:
         """The whole answer. Raises what the upstream raised."""
-        if self._response is None:
-            async for _ in self.batches():
-                pass
+        failure: PromptwireError | None = None
+        if self._source is not None:
+            try:
+                async for batch in self._source:
+                    self._take(batch)
+            except PromptwireError as error:
+                failure = error
+        response = self._complete(failure)
         self._delivered = True
-        return self._complete()
+        return response
 
     async def batches(self) -> AsyncIterator[Batch]:
-        """The events, in groups as they arrived. Ends only after `finished`; an upstream that stops before raises UpstreamFailed."""
+        """The events, in groups as they arrived. Ends only after `finished`; an upstream that breaks off before it raises.
+
+        Of a stream broken after its first event, any UpstreamError becomes StreamInterrupted: nobody may silently ask again.
+        """
         if self._source is None:
-            self._delivered = True
+            events = list(events_of(self._complete()))
             for observer in self._observers:
                 observer.first_delta()
-            yield list(events_of(self._complete()))
+            self._delivered = True
+            yield events
             return
-        assembly = self._assembly
-        if assembly is None:
-            raise RuntimeError("a Reply is read once")
+        failure: PromptwireError | None = None
         try:
             async for batch in self._source:
-                for event in batch:
-                    assembly.add(event)
-                self._response = assembly.response
+                self._take(batch)
                 self._delivered = True
                 yield batch
-        except BaseException as error:
-            self._error = error
-            raise
-        self._source = None
-        self._complete()
+        except PromptwireError as error:
+            failure = error
+        self._complete(failure)
 
     async def __aiter__(self) -> AsyncIterator[Event]:
         """The events one by one."""
@@ -111,21 +119,60 @@ class Reply:
         if self._ended:
             return
         self._ended = True
-        if self._release is not None:
-            self._release()
-        ending = Ending(self._response, error or self._error, self._delivered, self._assembly.partial() if self._assembly else None)
-        for callback in reversed(self._callbacks):
-            callback(ending)
+        try:
+            if self._release is not None:
+                self._release()
+        finally:
+            self._settle(Ending(self._response, self._fault(error), self._delivered, self._so_far()))
 
-    def _complete(self) -> pb.ChatResponse:
+    def _settle(self, ending: Ending) -> None:
+        """Run every callback, whatever one of them does: money is settled there."""
+        try:
+            while self._callbacks:
+                self._callbacks.pop()(ending)
+        finally:
+            if self._callbacks:
+                self._settle(ending)
+
+    def _fault(self, error: BaseException | None) -> Exception | None:
+        """What went wrong, if anything did: a complete answer is one, and a reader who left is nobody's fault."""
+        if self._response is not None or isinstance(error, CallCancelled):
+            return None
+        return error if isinstance(error, Exception) else self._error
+
+    def _take(self, batch: Batch) -> None:
+        assembly = self._assembly
+        if assembly is not None:
+            for event in batch:
+                assembly.add(event)
+            self._response = assembly.response
+
+    def _so_far(self) -> pb.ChatResponse | None:
+        if self._response is not None or self._assembly is None:
+            return None
+        return self._partial() if self._partial is not None else self._assembly.partial()
+
+    def _complete(self, failure: PromptwireError | None = None) -> pb.ChatResponse:
+        """The answer, now that nothing follows. What fails after `finished` changes nothing any more."""
+        self._source = None
         if self._response is None:
-            self._error = UpstreamFailed("the answer stopped before its end")
-            raise self._error
+            error = failure or self._error or UpstreamFailed("the answer stopped before its end")
+            if self._delivered and isinstance(error, UpstreamError) and not isinstance(error, StreamInterrupted):
+                error = _interrupted(error)
+            self._error = error
+            raise error
         if self._assembly is None and self._observers:  # of a stream, the assembly has shown it already
             observers, self._observers = self._observers, []
             for observer in observers:
                 observer.complete(self._response)
         return self._response
+
+
+def _interrupted(error: UpstreamError) -> StreamInterrupted:
+    metadata = {**error.metadata, "cause": error.reason_name}
+    interrupted = StreamInterrupted(f"the answer broke off: {error.message}", origin=error.origin, metadata=metadata)
+    interrupted.__cause__ = error
+    return interrupted
 
 
 def single(events: Iterator[Event]) -> Iterator[Batch]:

@@ -48,8 +48,8 @@ class _Connector(aiohttp.TCPConnector):
 
     def __init__(self, *, limit: int) -> None:
         super().__init__(limit=limit, keepalive_timeout=_KEEPALIVE_S)
-        factory: partial[ResponseHandler] = partial(_Protocol, loop=self._loop)
-        self._factory = factory
+        kind: type[ResponseHandler] = _Protocol
+        self._factory = partial(kind, loop=self._loop)
 
     async def connect(
         self,

@@ -1,7 +1,7 @@
 """Upstream: the two things that a dialect asks of HTTP. Bounds and timers are kept on this side of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 _MIB = 1 << 20
@@ -35,8 +35,8 @@ class Endpoint:
     name: str  # the provider's, for messages
     base_url: str  # e.g. "https://api.openai.com/v1"; a request's path is appended
     headers: Mapping[str, str]  # the credential among them: never shown
-    timeouts: Timeouts = Timeouts()
-    bounds: Bounds = Bounds()
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    bounds: Bounds = field(default_factory=Bounds)
     max_connections: int = 256
     proxy: str | None = None  # an HTTP proxy; those in the environment are ignored
 

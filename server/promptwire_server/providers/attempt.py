@@ -1,0 +1,58 @@
+"""Try: one attempt at a provider, written into the call's trail when it has ended, however it ended."""
+
+from types import TracebackType
+from typing import Self
+
+from promptwire import v1 as pb
+from promptwire_server.core.call import Call
+from promptwire_server.core.clock import Clock
+from promptwire_server.core.errors import CallCancelled, Origin, PromptwireError, failure_of
+
+
+class Try:
+    """One attempt. As a context manager it notes an exception that passes; an answer still under way is settled later."""
+
+    __slots__ = ("_attempt", "_begun_s", "_call", "_clock", "_settled")
+
+    def __init__(self, call: Call, provider: str, model: str, clock: Clock) -> None:
+        self._attempt = pb.Attempt(provider=provider, model=model)
+        self._call = call
+        self._clock = clock
+        self._begun_s = clock.monotonic()
+        self._settled = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if isinstance(error, PromptwireError):
+            self.failed(error)
+        elif error is not None:
+            self.abandoned()
+
+    def named(self, provider_request_id: str) -> None:
+        """The vendor's name of the request is known."""
+        self._attempt.provider_request_id = provider_request_id[:128]
+
+    def answered(self) -> None:
+        """It ended well."""
+        self._settle()
+
+    def failed(self, error: PromptwireError) -> None:
+        """It ended in an error."""
+        if not self._settled:
+            self._attempt.failure.CopyFrom(failure_of(error))
+            self._settle()
+
+    def abandoned(self) -> None:
+        """Nobody waits for it any longer. Does nothing when it had ended before."""
+        self.failed(CallCancelled("the caller went away", origin=Origin(self._attempt.provider)))
+
+    def _settle(self) -> None:
+        if self._settled:
+            return
+        self._settled = True
+        latency_s = self._clock.monotonic() - self._begun_s
+        self._attempt.latency.FromNanoseconds(int(latency_s * 1e9))
+        self._call.trail.upstream_s += latency_s
+        self._call.trail.attempts.append(self._attempt)

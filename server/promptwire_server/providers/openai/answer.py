@@ -1,0 +1,235 @@
+"""Growing answers: all candidates of one answer while the wire tells it, whole or in chunks."""
+
+from collections.abc import Iterable
+
+import orjson
+
+from promptwire import v1 as pb
+from promptwire_server.core.answer import started, text_of
+from promptwire_server.core.call import Call
+from promptwire_server.core.errors import Origin, UpstreamFailed
+from promptwire_server.core.ids import Ids
+from promptwire_server.core.reply import Event
+from promptwire_server.providers.json_value import Json, JsonObject, dumped, list_in, object_in, text_in
+from promptwire_server.providers.openai.errors import error_in
+from promptwire_server.providers.openai.lane import Lane
+from promptwire_server.providers.openai.usage import unknown_usage, usage_from_wire
+from promptwire_server.providers.sse import ServerEvent
+
+DONE = "[DONE]"
+_MOST_CANDIDATES = 128
+_REASONS = {
+    "stop": pb.FINISH_REASON_STOP,
+    "eos": pb.FINISH_REASON_STOP,
+    "end_turn": pb.FINISH_REASON_STOP,
+    "stop_sequence": pb.FINISH_REASON_STOP,
+    "length": pb.FINISH_REASON_LENGTH,
+    "max_tokens": pb.FINISH_REASON_LENGTH,
+    "model_length": pb.FINISH_REASON_LENGTH,
+    "tool_calls": pb.FINISH_REASON_TOOL_CALLS,
+    "function_call": pb.FINISH_REASON_TOOL_CALLS,
+    "content_filter": pb.FINISH_REASON_CONTENT_FILTER,
+    "refusal": pb.FINISH_REASON_REFUSAL,
+}
+_KNOWN = frozenset({"id", "object", "model", "choices", "usage", "error", "obfuscation"})
+_KNOWN_IN_CHOICE = frozenset({"index", "delta", "message", "finish_reason", "logprobs"})
+
+
+class Answer:
+    """What a vendor has said so far, as the contract has it."""
+
+    __slots__ = (
+        "_audio_type",
+        "_call",
+        "_call_ids",
+        "_extras",
+        "_id",
+        "_ids",
+        "_lanes",
+        "_provider",
+        "_shape",
+        "_usage",
+        "begun",
+        "done",
+        "model",
+    )
+
+    def __init__(self, call: Call, provider: str, ids: Ids) -> None:
+        self.begun = False  # something of the answer itself was said
+        self.done = False  # the terminal marker was seen
+        self.model = call.target.model if call.target else ""
+        self._call = call
+        self._provider = provider
+        self._ids = ids
+        self._id = ""
+        self._extras: JsonObject = {}
+        self._usage: Json = None
+        self._shape: frozenset[str] = frozenset()
+        self._lanes: dict[int, Lane] = {}
+        self._call_ids: set[str] = set()
+        self._audio_type = f"audio/{call.request.generation.audio.format or 'wav'}"
+
+    def take(self, events: Iterable[ServerEvent], out: list[Event]) -> None:
+        """Take chunks in and add what they mean to `out`, which keeps what came before an error. Raises UpstreamError."""
+        for name, data in events:
+            if data == DONE:
+                self._end(out)
+                break
+            chunk = self._parsed(data)
+            usage = chunk.get("usage")
+            if usage or name or chunk.keys() != self._shape:
+                self._look_through(chunk, name)
+            for choice in list_in(chunk.get("choices")):
+                self._choice(object_in(choice), out)
+        if out and not self.begun:
+            self.begun = True
+            out.insert(0, started("", self._provider, self.model, ""))
+
+    def _end(self, out: list[Event]) -> None:
+        """The terminal marker. Raises UpstreamFailed when a candidate had not finished: somebody on the way has covered up a failure."""
+        if any(lane.finish is None for lane in self._lanes.values()) or not self._lanes:
+            raise self._failed("the stream ended without a finish reason")
+        for lane in self._lanes.values():
+            lane.finished(out)
+        self.done = True
+        out.append(Event(finished=pb.ChatFinished(response=self._response(with_parts=False))))
+
+    def whole(self, body: JsonObject) -> pb.ChatResponse:
+        """The answer that is one object. Raises UpstreamError."""
+        self._look_through(body, "")
+        out: list[Event] = []
+        for choice in list_in(body.get("choices")):
+            self._choice(object_in(choice), out)
+        if not self._lanes:
+            raise self._failed("its answer has no choices")
+        return self._response(with_parts=True)
+
+    def partial(self) -> pb.ChatResponse:
+        """What there is of an answer that broke off, its usage estimated where the vendor had not told it."""
+        return self._response(with_parts=True)
+
+    def deltas(self) -> int:
+        """How many pieces came."""
+        return sum(lane.deltas() for lane in self._lanes.values())
+
+    def _parsed(self, data: str) -> JsonObject:
+        try:
+            chunk = orjson.loads(data)
+        except orjson.JSONDecodeError:
+            chunk = None
+        if not isinstance(chunk, dict):
+            raise self._failed("it sent an event that is not a JSON object")
+        return chunk
+
+    def _look_through(self, chunk: JsonObject, name: str) -> None:
+        """All that is the same in most chunks, so read when one looks different."""
+        if chunk.get("error") or name == "error":
+            raise error_in(chunk, provider=self._provider, model=self.model)
+        self._shape = frozenset(chunk)
+        self._id = text_in(chunk.get("id")) or self._id
+        self.model = text_in(chunk.get("model")) or self.model
+        self._usage = chunk.get("usage") or self._usage
+        for key in self._shape - _KNOWN:
+            if chunk[key] is not None:
+                self._extras[key] = chunk[key]
+
+    def _choice(self, choice: JsonObject, out: list[Event]) -> None:
+        lane = self._lane(choice)
+        fragment = choice.get("delta") or choice.get("message")
+        if isinstance(fragment, dict):
+            part = lane.text
+            content = fragment.get("content")
+            # Most chunks are this: one more piece of the text and nothing else.
+            if (
+                part is not None
+                and len(fragment) == 1
+                and content
+                and isinstance(content, str)
+                and choice.keys() == lane.shape
+                and choice.get("finish_reason") is None
+                and choice.get("logprobs") is None
+            ):
+                part.pieces.append(content)
+                out.append(Event(part_delta={**part.where, "text": content}))
+                return
+            self._rest_of_choice(lane, choice)
+            lane.take(fragment, out)
+        else:
+            self._rest_of_choice(lane, choice)
+
+    def _rest_of_choice(self, lane: Lane, choice: JsonObject) -> None:
+        lane.shape = frozenset(choice)
+        finish = choice.get("finish_reason")
+        if finish == "error":
+            raise self._failed("the answer ended in an error")
+        if isinstance(finish, str) and finish:
+            lane.finish = finish
+        logprobs = object_in(choice.get("logprobs"))
+        for name in ("content", "refusal"):
+            found = [_logprob(object_in(token)) for token in list_in(logprobs.get(name))]
+            lane.logprobs.extend(found)
+            lane.all_logprobs.extend(found)
+        for key in lane.shape - _KNOWN_IN_CHOICE:
+            if choice[key] is not None:
+                lane.extras[key] = choice[key]
+
+    def _lane(self, choice: JsonObject) -> Lane:
+        index = choice.get("index", 0)
+        if not isinstance(index, int) or not 0 <= index < _MOST_CANDIDATES:
+            raise self._failed("it sent a choice whose index is none")
+        lane = self._lanes.get(index)
+        if lane is None:
+            lane = self._lanes[index] = Lane(index, self._provider, make_id=self._call_id, audio_type=self._audio_type)
+        return lane
+
+    def _call_id(self, said: str) -> str:
+        """The vendor's id of a tool call, or one made in its place."""
+        if said and said not in self._call_ids:
+            self._call_ids.add(said)
+            return said
+        made = self._ids.tool_call()
+        self._call_ids.add(made)
+        why = "used one id for several tool calls" if said else "left a tool call without an id"
+        self._call.notice(pb.Notice.CODE_TOOL_CALL_ID_MADE, f"{self._provider} {why}; {made} was made in its place")
+        return made
+
+    def _response(self, *, with_parts: bool) -> pb.ChatResponse:
+        response = pb.ChatResponse(provider=self._provider, model=self.model, provider_response_id=self._id)
+        for index in sorted(self._lanes):
+            lane = self._lanes[index]
+            candidate = response.candidates.add(index=index, finish_reason=_reason_of(lane), provider_finish_reason=lane.finish or "")
+            candidate.message.role = pb.ROLE_ASSISTANT
+            if with_parts:
+                candidate.message.parts.extend(lane.parts())
+                candidate.logprobs.extend(lane.all_logprobs)
+            if lane.extras:
+                candidate.provider_extra_json = dumped(lane.extras)
+        if with_parts and response.candidates:
+            response.text = text_of(response.candidates[0].message)
+        said_characters = sum(lane.characters() for lane in self._lanes.values())
+        response.usage.CopyFrom(usage_from_wire(self._usage, self._call, said_characters=said_characters))
+        extras = self._extras | ({"usage": unknown} if (unknown := unknown_usage(self._usage)) else {})
+        if extras:
+            response.provider_extra_json = dumped(extras)
+        return response
+
+    def _failed(self, what: str) -> UpstreamFailed:
+        return UpstreamFailed(f"{self._provider}: {what}", origin=Origin(self._provider))
+
+
+def _reason_of(lane: Lane) -> "pb.FinishReason":
+    """The contract's reason; some vendors say "stop" however it ended."""
+    reason = _REASONS.get(lane.finish or "", pb.FINISH_REASON_UNSPECIFIED)
+    if reason == pb.FINISH_REASON_STOP and lane.has("tool_call"):
+        return pb.FINISH_REASON_TOOL_CALLS
+    if reason == pb.FINISH_REASON_STOP and lane.has("refusal"):
+        return pb.FINISH_REASON_REFUSAL
+    return reason
+
+
+def _logprob(token: JsonObject) -> pb.TokenLogprob:
+    logprob = token.get("logprob")
+    said = pb.TokenLogprob(token=text_in(token.get("token")), logprob=logprob if isinstance(logprob, int | float) else 0.0)
+    said.bytes = bytes(value for value in list_in(token.get("bytes")) if isinstance(value, int) and 0 <= value < 256)  # noqa: PLR2004
+    said.top.extend(_logprob(object_in(other)) for other in list_in(token.get("top_logprobs")))
+    return said

@@ -1,0 +1,72 @@
+"""Growing: one part of an answer while its fragments arrive."""
+
+from base64 import b64decode
+from binascii import Error as Base64Error
+
+from promptwire import v1 as pb
+from promptwire_server.core.errors import UpstreamFailed
+
+
+class Growing:
+    """A part that is not complete yet."""
+
+    __slots__ = ("begun", "call_id", "citations", "index", "kind", "mime_type", "name", "pieces", "state", "transcript", "where", "wire_id")
+
+    def __init__(self, kind: str, candidate: int, index: int) -> None:
+        self.kind = kind  # text, reasoning, refusal, tool_call, media, or the type of a provider's own part
+        self.index = index
+        self.where: dict[str, int] = {}  # zeros are left out: it is what every delta carries
+        if candidate:
+            self.where["candidate_index"] = candidate
+        if index:
+            self.where["part_index"] = index
+        self.pieces: list[str] = []
+        self.begun = False  # part_started is out
+        self.call_id = ""
+        self.wire_id = ""  # the vendor's, which may be blank or repeated
+        self.name = ""
+        self.mime_type = ""
+        self.transcript: list[str] = []
+        self.state: bytes = b""
+        self.citations: list[pb.Citation] = []
+
+    def characters(self) -> int:
+        """How much it has grown."""
+        return sum(map(len, self.pieces)) + sum(map(len, self.transcript))
+
+    def part(self, provider: str) -> pb.ContentPart:
+        """The part as it is now. Raises UpstreamFailed for media that are not base64."""
+        part = self._content(provider)
+        if self.state:
+            part.provider_state.provider = provider
+            part.provider_state.data = self.state
+        part.citations.extend(self.citations)
+        return part
+
+    def _content(self, provider: str) -> pb.ContentPart:
+        whole = "".join(self.pieces)
+        match self.kind:
+            case "text":
+                return pb.ContentPart(text=whole)
+            case "reasoning":
+                return pb.ContentPart(reasoning=pb.ReasoningPart(text=whole, redacted=not whole))
+            case "refusal":
+                return pb.ContentPart(refusal=pb.RefusalPart(text=whole))
+            case "tool_call":
+                return pb.ContentPart(tool_call=pb.ToolCallPart(tool_call_id=self.call_id, name=self.name, arguments_json=whole))
+            case "media":
+                media = pb.MediaPart(mime_type=self.mime_type, transcript="".join(self.transcript))
+                if self.name:
+                    media.uri = self.name
+                else:
+                    media.data = b"".join(map(decoded, self.pieces))
+                return pb.ContentPart(media=media)
+        return pb.ContentPart(provider_part=pb.ProviderPart(provider=provider, type=self.kind, json=whole))
+
+
+def decoded(base64: str) -> bytes:
+    """The bytes. Raises UpstreamFailed."""
+    try:
+        return b64decode(base64, validate=True)
+    except (Base64Error, ValueError):
+        raise UpstreamFailed("the provider sent media that are not base64") from None
