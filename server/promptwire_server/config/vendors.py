@@ -7,6 +7,23 @@ from promptwire_server.config.settings import Origin
 from promptwire_server.config.tree import Tree
 
 DIALECTS = ("openai", "echo", "script")  # what this version speaks
+# Variables that people have set and expect to be seen. Those of vendors with a row are; of the others the operator is told.
+_EXPECTED = {
+    "ANTHROPIC_API_KEY": "Anthropic",
+    "AZURE_OPENAI_API_KEY": "Azure OpenAI",
+    "CEREBRAS_API_KEY": "Cerebras",
+    "COHERE_API_KEY": "Cohere",
+    "DEEPSEEK_API_KEY": "DeepSeek",
+    "FIREWORKS_API_KEY": "Fireworks",
+    "GEMINI_API_KEY": "Gemini",
+    "GOOGLE_API_KEY": "Gemini",
+    "GROQ_API_KEY": "Groq",
+    "MISTRAL_API_KEY": "Mistral",
+    "OPENROUTER_API_KEY": "OpenRouter",
+    "PERPLEXITY_API_KEY": "Perplexity",
+    "TOGETHER_API_KEY": "Together",
+    "XAI_API_KEY": "xAI",
+}
 _BUILT_IN = ("echo", "script")  # their kind is their usual name
 
 
@@ -44,29 +61,31 @@ class Vendor(Protocol):
         ...
 
 
+def expected_names(vendors: Iterable[Vendor]) -> set[str]:
+    """All variables that are looked at: of the vendors, and those that people expect to be."""
+    return variable_names(vendors) | set(_EXPECTED)
+
+
 def variable_names(vendors: Iterable[Vendor]) -> set[str]:
-    """All variables of all vendors."""
+    """All variables of these vendors."""
     return {name for vendor in vendors for name in (*vendor.key_variables, *vendor.url_variables)}
 
 
-def add_vendors(tree: Tree, vendors: Iterable[Vendor], environ: Mapping[str, str], secrets: Mapping[str, str]) -> list[str]:
+def add_vendors(tree: Tree, vendors: Sequence[Vendor], environ: Mapping[str, str], secrets: Mapping[str, str]) -> list[str]:
     """Complete the providers section from the vendors' variables; returns notices. A provider that is set to null stays off."""
     providers = tree.section("providers")
     for name in _BUILT_IN:
         _imply_kind(tree, name, name)
-    notices = []
     for vendor in vendors:
-        if vendor.name in providers and providers[vendor.name] is None:
-            continue
-        if vendor.dialect not in DIALECTS:
-            notices += [
-                f"{variable} is set, but this version does not speak to {vendor.name} yet: no provider was made of it"
-                for variable in vendor.key_variables
-                if variable in environ or variable in secrets
-            ]
-            continue
-        _add(tree, vendor, environ, secrets)
-    return notices
+        if vendor.dialect in DIALECTS and not (vendor.name in providers and providers[vendor.name] is None):
+            _add(tree, vendor, environ, secrets)
+    seen = variable_names(vendor for vendor in vendors if vendor.dialect in DIALECTS)
+    return [
+        f"{variable} is set, but this version does not know {name} by itself; "
+        "if it offers OpenAI's chat completions, configure a provider of kind openai with its base_url"
+        for variable, name in _EXPECTED.items()
+        if variable not in seen and (environ.get(variable) or variable in secrets)
+    ]
 
 
 def _add(tree: Tree, vendor: Vendor, environ: Mapping[str, str], secrets: Mapping[str, str]) -> None:

@@ -9,7 +9,6 @@ from promptwire_server.layers.exposition import CONTENT_TYPE
 
 _PATIENCE_S = 5.0  # a scraper says at once what it wants, and takes it
 _MAX_HEAD_BYTES = 8192
-_MAX_SCRAPE_BYTES = 64 << 20
 _PLAIN = "text/plain; charset=utf-8"
 _END_OF_HEAD = b"\r\n\r\n"
 Render = Callable[[], str | Awaitable[str]]
@@ -86,23 +85,6 @@ class Exposition:
         if path == "/readyz":
             return Page("ready\n") if self._ready() else Page("not ready\n", status=HTTPStatus.SERVICE_UNAVAILABLE)
         return Page("there are /metrics, /healthz and /readyz\n", status=HTTPStatus.NOT_FOUND)
-
-
-async def scrape(port: int) -> str:
-    """The metrics of a worker of this machine. Raises OSError or TimeoutError when it does not answer well."""
-    async with asyncio.timeout(_PATIENCE_S):
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        try:
-            writer.write(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n")
-            answer = await reader.read(_MAX_SCRAPE_BYTES)
-            while more := await reader.read(_MAX_SCRAPE_BYTES):
-                answer += more
-        finally:
-            writer.close()
-    head, end, body = answer.partition(_END_OF_HEAD)
-    if not end or not head.startswith(b"HTTP/1.1 200 "):
-        raise OSError(f"the worker on port {port} did not answer with metrics")
-    return body.decode()
 
 
 def _response(method: str, page: Page) -> bytes:

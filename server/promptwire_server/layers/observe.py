@@ -1,6 +1,5 @@
 """Observe: the outermost layer. Counts and times every question, fills in what only the outside knows, writes one log line at the end."""
 
-import asyncio
 from collections.abc import Callable
 from contextvars import ContextVar
 
@@ -43,7 +42,7 @@ class Observe:
         try:
             reply = await self._inner(call)
         except BaseException as error:
-            observation.done(Ending(None, error, delivered=False))
+            observation.done(Ending(None, error if isinstance(error, Exception) else None, delivered=False))
             raise
         reply.attend(observation)
         reply.on_done(observation.done)
@@ -149,13 +148,13 @@ def _add_amounts(fields: dict[str, Field], answer: pb.ChatResponse) -> None:
 
 def _outcome(ending: Ending, *, late: bool) -> str:
     error = ending.error
-    if error is None:
-        return names.OK if ending.response is not None else names.CANCELLED
     if isinstance(error, PromptwireError):
         return error.reason_name
-    if isinstance(error, asyncio.CancelledError | GeneratorExit):
-        return names.DEADLINE if late else names.CANCELLED
-    return names.INTERNAL
+    if error is not None:
+        return names.INTERNAL
+    if ending.response is not None:
+        return names.OK
+    return names.DEADLINE if late else names.CANCELLED  # abandoned: by the server's own deadline, or by the reader
 
 
 def _who(call: Call, answer: pb.ChatResponse | None) -> tuple[str, str]:
