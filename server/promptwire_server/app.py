@@ -24,8 +24,10 @@ from promptwire.v1 import (
 )
 from promptwire_server import logs
 from promptwire_server.banner import banner
-from promptwire_server.config.settings import Settings
 from promptwire_server.chains.plan import MOST_STEPS_OF_RUN
+from promptwire_server.chains.plans import Plans
+from promptwire_server.chains.run import Engine
+from promptwire_server.config.settings import Settings
 from promptwire_server.convert import aliases, api_keys, facts, provider_settings, server_settings, stream_settings
 from promptwire_server.core.clock import Chance, Clock, SystemClock
 from promptwire_server.core.handler import Handler, stack
@@ -69,13 +71,13 @@ class Application:
         self.metrics = Metrics(named, self._providers.keys())
         self._authenticator = Authenticator(api_keys(settings), certificates=settings.server.tls.client_ca_file is not None)
         self.server = Server(server_settings(settings, worker=worker), self._edge(), self._services())
-        self.exposition = self._exposition(worker=worker)
+        self._exposition = self._metrics_server(worker=worker)
 
     async def start(self) -> None:
         """Bind every port and answer. Raises RuntimeError or OSError naming the address when one is taken."""
         await self.server.start()
-        if self.exposition is not None:
-            await self.exposition.start()
+        if self._exposition is not None:
+            await self._exposition.start()
         # What start-up made lives as long as the process: the collector need not look at it again and again.
         gc.collect()
         gc.freeze()
@@ -83,15 +85,18 @@ class Application:
     async def drain(self) -> None:
         """Let balancers look away, let calls end, stop, release what is left."""
         await self.server.drain(self._gate.drain)
-        if self.exposition is not None:
-            await self.exposition.stop()
+        if self._exposition is not None:
+            await self._exposition.stop()
         for provider in self._providers.values():
             await provider.aclose()
 
     def ports(self) -> dict[str, int]:
         """The ports that the system chose or the settings named; 0 where there is none."""
-        metrics_port = self.exposition.port if self.exposition is not None else 0
-        return {"port": self.server.port, "health_port": self.server.health_port, "metrics_port": metrics_port}
+        return {
+            "port": self.server.port,
+            "health_port": self.server.health_port,
+            "metrics_port": self._exposition.port if self._exposition is not None else 0,
+        }
 
     def _gateway(self, router: Router) -> Handler:
         """The stack that every question goes through, outermost first."""
@@ -123,19 +128,20 @@ class Application:
         load = Load(stream_settings(self._settings))
         servicers: dict[str, object] = {
             "ChatService": ChatService(handler, catalog.count_tokens, load, self._clock),
-            "ChainService": ChainService(handler, self._clock, self._ids),
+            "ChainService": ChainService(Engine(handler, self._clock, self._ids), Plans(), load),
             "ModelService": ModelService(catalog),
             "SystemService": SystemService(self._info()),
         }
         return [(service, servicers.get(service.name)) for file in _CONTRACT for service in file.DESCRIPTOR.services_by_name.values()]
 
-    def _exposition(self, *, worker: bool) -> Exposition | None:
+    def _metrics_server(self, *, worker: bool) -> Exposition | None:
         """Metrics over HTTP; those of a worker are for its supervisor, on a port that the system chooses."""
         listen = self._settings.server.metrics_listen
-        if listen is None and not worker:
+        if worker:
+            return Exposition("127.0.0.1", 0, render=self.metrics.text, ready=lambda: self.server.health.serving)
+        if listen is None:
             return None
-        host, port = ("127.0.0.1", 0) if worker or listen is None else (listen.host, listen.port)
-        return Exposition(host, port, render=self.metrics.text, ready=lambda: self.server.health.serving)
+        return Exposition(listen.host, listen.port, render=self.metrics.text, ready=lambda: self.server.health.serving)
 
     def _info(self) -> pb.GetServerInfoResponse:
         server = self._settings.server
@@ -165,6 +171,7 @@ _CONTRACT = (
     batch_service_pb2,
     conversation_service_pb2,
 )
+SERVICES = [service.full_name for file in _CONTRACT for service in file.DESCRIPTOR.services_by_name.values()]
 
 
 def run(settings: Settings, *, worker_fd: int | None = None) -> int:

@@ -8,6 +8,8 @@ from promptwire_server.config import model as config
 from promptwire_server.config.settings import Settings
 from promptwire_server.config.units import Address
 from promptwire_server.core.call import Target
+from promptwire_server.providers import registry, script
+from promptwire_server.providers.upstream import Timeouts
 from promptwire_server.rpc.auth import ApiKey
 from promptwire_server.rpc.events import StreamSettings
 from promptwire_server.rpc.server import DrainSettings, KeepaliveSettings, ServerSettings
@@ -94,3 +96,32 @@ def facts(settings: Settings, version: str, ports: Mapping[str, int]) -> Facts:
 
 def _shown(address: Address | None, port: int) -> str:
     return "" if address is None else str(replace(address, port=port or address.port))
+
+
+def provider_settings(settings: Settings) -> dict[str, registry.Settings]:
+    """Who is asked, by name."""
+    return {name: _provider(section) for name, section in settings.providers.items()}
+
+
+def _provider(section: config.Provider) -> registry.Settings:
+    match section:
+        case config.Echo():
+            return registry.EchoSettings()
+        case config.Script():
+            return script.Settings(section.file)
+        case config.OpenAI():
+            return _openai(section)
+
+
+def _openai(section: config.OpenAI) -> registry.OpenAISettings:
+    timeouts = section.timeouts
+    return registry.OpenAISettings(
+        api_key=section.api_key,
+        base_url=section.base_url,
+        organization=section.organization,
+        project=section.project,
+        headers=section.headers,
+        models=section.models,
+        timeouts=Timeouts(timeouts.connect_s, timeouts.first_token_s, timeouts.idle_s, timeouts.total_s),
+        max_connections=section.max_connections,
+    )

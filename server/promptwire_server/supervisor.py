@@ -3,12 +3,26 @@
 import asyncio
 import contextlib
 import json
+import math
 import os
 import signal
 import socket
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+from promptwire_server import logs
+from promptwire_server.app import SERVICES, announce, stop_signal
+from promptwire_server.config.settings import Settings
+from promptwire_server.core.clock import Chance, Clock, SystemClock
+from promptwire_server.core.ids import Ids
+from promptwire_server.http.metrics import Exposition, scrape
+from promptwire_server.layers import names
+from promptwire_server.layers.exposition import merge
+from promptwire_server.rpc.auth import Authenticator
+from promptwire_server.rpc.health import Health
+from promptwire_server.rpc.probes import Probes
+from promptwire_server.rpc.transport import Edge
 
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 30.0
@@ -71,7 +85,7 @@ class Supervisor:
             if self._stopping.is_set():
                 return
             lived_s = asyncio.get_running_loop().time() - began_s
-            self.report("worker.died", worker=worker.index, exit_code=code, lived_s=round(lived_s, 3), restarts=worker.restarts)
+            self.report(names.WORKER_DIED, worker=worker.index, exit_code=code, lived_s=round(lived_s, 3), restarts=worker.restarts)
             if self._hopeless():
                 self.stop()
                 return
@@ -115,7 +129,7 @@ class Supervisor:
             word = json.loads(line)
             worker.ready = word["state"] == "ready"
             worker.metrics_port = word.get("metrics_port", worker.metrics_port)
-            self.report("worker." + word["state"], worker=worker.index, pid=worker.process.pid if worker.process else 0)
+            self.report(names.WORKER_STATE, state=word["state"], worker=worker.index, pid=worker.process.pid if worker.process else 0)
             self.changed(self.workers)
 
     async def _ended(self, worker: Worker, process: asyncio.subprocess.Process) -> int:
@@ -126,7 +140,7 @@ class Supervisor:
             if not waiting.done():
                 await asyncio.wait([waiting], timeout=self.plan.drain_s + _KILL_MARGIN_S)
             if not waiting.done():
-                self.report("worker.killed", worker=worker.index)
+                self.report(names.WORKER_KILLED, worker=worker.index)
                 process.kill()
             return await waiting
         finally:
@@ -153,3 +167,121 @@ def _signal(worker: Worker, number: int) -> None:
     if worker.process is not None and worker.process.returncode is None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(worker.process.pid, number)
+
+
+def run(settings: Settings, arguments: Sequence[str]) -> int:
+    """Supervise as many workers as the settings say, until SIGTERM or SIGINT; the exit code."""
+    return asyncio.run(_supervise(settings, arguments))
+
+
+async def _supervise(settings: Settings, arguments: Sequence[str]) -> int:
+    clock = SystemClock()
+    lines = logs.to_stderr(clock, level=settings.logs.level, style=settings.logs.format)
+    logs.configure(lines)
+    server = settings.server
+    try:
+        reserved, port = reserve(server.listen.host, server.listen.port)
+    except OSError:
+        lines.write(
+            "error", names.SERVER_FAILED, {"error": f"server.listen: cannot listen on {server.listen}; is another program using it?"}
+        )
+        return 1
+    with reserved:
+        command = worker_command([*arguments, "--listen", str(replace(server.listen, port=port))])
+        plan = Plan(command, server.workers, drain_s=server.drain.pre_drain_s + server.drain.grace_s)
+        view = View(settings, clock)
+        supervisor = Supervisor(plan, view.changed, lambda event, **fields: lines.write("info", event, fields))
+        return await _keep_running(supervisor, view, settings, lines, port)
+
+
+async def _keep_running(supervisor: Supervisor, view: "View", settings: Settings, lines: logs.Lines, port: int) -> int:
+    stopping = stop_signal()
+    try:
+        ports = await view.start()
+    except (RuntimeError, OSError) as error:
+        lines.write("error", names.SERVER_FAILED, {"error": str(error)})
+        return 1
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(supervisor.run())
+        helpers = [
+            tasks.create_task(_announce(view, settings, lines, {**ports, "port": port})),
+            tasks.create_task(_stop(stopping, supervisor, view)),
+        ]
+        code = await running
+        for helper in helpers:
+            helper.cancel()
+    await view.stop()
+    return code
+
+
+async def _announce(view: "View", settings: Settings, lines: logs.Lines, ports: dict[str, int]) -> None:
+    await view.up.wait()
+    announce(settings, lines, ports)
+
+
+async def _stop(stopping: asyncio.Event, supervisor: Supervisor, view: "View") -> None:
+    await stopping.wait()
+    view.health.set_all(serving=False)
+    supervisor.stop()
+
+
+class View:
+    """The workers as one: healthy when one of them is ready, metrics added up."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._workers: Sequence[Worker] = ()
+        self.up = asyncio.Event()  # all workers were ready at once
+        self.health = Health(SERVICES)
+        listen = settings.server.health_listen
+        self._probes = None if listen is None else Probes(str(listen), self.health, _edge(clock))
+        machines = settings.server.metrics_listen
+        ready = lambda: self.health.serving  # noqa: E731
+        self._machines = None if machines is None else Exposition(machines.host, machines.port, render=self._exposition, ready=ready)
+
+    async def start(self) -> dict[str, int]:
+        """Open the ports of probes and metrics. Raises RuntimeError naming the address when one is taken."""
+        health_port = 0 if self._probes is None else await self._probes.start()
+        if self._machines is not None:
+            await self._machines.start()
+        return {"health_port": health_port, "metrics_port": 0 if self._machines is None else self._machines.port}
+
+    async def stop(self) -> None:
+        """Close both."""
+        self.health.close()
+        if self._machines is not None:
+            await self._machines.stop()
+        if self._probes is not None:
+            await self._probes.stop()
+
+    def changed(self, workers: Sequence[Worker]) -> None:
+        """A worker became ready, or died."""
+        self._workers = workers
+        self.health.set_all(serving=any(worker.ready for worker in workers))
+        if all(worker.ready for worker in workers):
+            self.up.set()
+
+    async def _exposition(self) -> str:
+        texts = await asyncio.gather(*(_scraped(worker) for worker in self._workers if worker.ready))
+        ready = sum(worker.ready for worker in self._workers)
+        restarts = sum(worker.restarts for worker in self._workers)
+        own = f"# TYPE {names.WORKERS} gauge\n{names.WORKERS} {ready}\n# TYPE {names.WORKER_RESTARTS}_total counter\n"
+        return merge([text for text in texts if text]) + own + f"{names.WORKER_RESTARTS}_total {restarts}\n"
+
+
+async def _scraped(worker: Worker) -> str:
+    """What a worker counted; nothing when it does not answer, since the others' numbers are still good."""
+    try:
+        return await scrape(worker.metrics_port)
+    except (OSError, TimeoutError):
+        return ""
+
+
+def _edge(clock: Clock) -> Edge:
+    return Edge(
+        clock=clock,
+        ids=Ids(clock, Chance()),
+        authenticator=Authenticator(),
+        max_call_s=math.inf,
+        report=lambda _rpc, _id, _what: None,
+        finished=lambda _rpc, _code, _reason: None,
+    )
