@@ -1,6 +1,6 @@
 """The two shapes of an answer, whole and as events, and the way from each to the other."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 from promptwire import v1 as pb
@@ -10,9 +10,14 @@ def events_of(response: pb.ChatResponse) -> Iterator[pb.StreamChatResponse]:
     """A whole answer as the events of a stream, each part in one delta."""
     yield started(response.request_id, response.provider, response.model, response.trace_id)
     for candidate in response.candidates:
+        carrier = _carrier(candidate)
         for index, part in enumerate(candidate.message.parts):
-            yield from _events_of_part(candidate, index, part)
-    yield finished(response)
+            yield from _events_of_part(candidate, index, part, candidate.logprobs if index == carrier else ())
+    end = finished(response)
+    for candidate, summary in zip(response.candidates, end.finished.response.candidates, strict=True):
+        if _carrier(candidate) is None:
+            summary.logprobs.extend(candidate.logprobs)
+    yield end
 
 
 def started(request_id: str, provider: str, model: str, trace_id: str) -> pb.StreamChatResponse:
@@ -26,20 +31,30 @@ def finished(response: pb.ChatResponse) -> pb.StreamChatResponse:
     summary.CopyFrom(response)
     summary.text = ""
     for candidate in summary.candidates:
-        del candidate.message.parts[:]
+        if candidate.message.parts:
+            del candidate.message.parts[:]
         del candidate.logprobs[:]
     return pb.StreamChatResponse(finished=pb.ChatFinished(response=summary))
 
 
-def _events_of_part(candidate: pb.Candidate, index: int, part: pb.ContentPart) -> Iterator[pb.StreamChatResponse]:
+def _carrier(candidate: pb.Candidate) -> int | None:
+    """The part whose delta brings the logprobs: the first text, or else the first that has a delta; None when there is none."""
+    parts = candidate.message.parts
+    texts = (index for index, part in enumerate(parts) if part.WhichOneof("content") == "text")
+    others = (index for index, part in enumerate(parts) if delta_of(part) is not None)
+    return next(texts, next(others, None)) if candidate.logprobs else None
+
+
+def _events_of_part(
+    candidate: pb.Candidate, index: int, part: pb.ContentPart, logprobs: Iterable[pb.TokenLogprob]
+) -> Iterator[pb.StreamChatResponse]:
     where = {"candidate_index": candidate.index, "part_index": index}
     yield pb.StreamChatResponse(part_started=pb.PartStarted(**where, part=emptied(part)))
     delta = delta_of(part)
     if delta is not None:
         delta.candidate_index = candidate.index
         delta.part_index = index
-        if index == 0:
-            delta.logprobs.extend(candidate.logprobs)
+        delta.logprobs.extend(logprobs)
         yield pb.StreamChatResponse(part_delta=delta)
     yield pb.StreamChatResponse(part_finished=pb.PartFinished(**where, part=part))
 
@@ -142,9 +157,8 @@ class Assembly:
         if self.response is not None:
             return None
         partial = pb.ChatResponse(provider=self._provider.provider, model=self._provider.model, request_id=self._provider.request_id)
-        for candidate, _ in sorted(self._parts):
-            if len(partial.candidates) <= candidate:
-                partial.candidates.add(index=candidate)
+        for candidate in sorted({candidate for candidate, _ in self._parts}):
+            partial.candidates.add(index=candidate)
         return self._filled(partial)
 
     def _filled(self, summary: pb.ChatResponse) -> pb.ChatResponse:
@@ -157,6 +171,6 @@ class Assembly:
         for index, logprobs in self._logprobs.items():
             if index in by_index:
                 by_index[index].logprobs.extend(logprobs)
-        if response.candidates:
-            response.text = text_of(response.candidates[0].message)
+        if 0 in by_index:
+            response.text = text_of(by_index[0].message)
         return response

@@ -86,9 +86,9 @@ class Reply:
         Of a stream broken after its first event, any UpstreamError becomes StreamInterrupted: nobody may silently ask again.
         """
         if self._source is None:
-            events = list(events_of(self._complete()))
             for observer in self._observers:
                 observer.first_delta()
+            events = list(events_of(self._complete()))
             self._delivered = True
             yield events
             return
