@@ -8,7 +8,7 @@ def interrupted(error: PromptwireError, *, delivered_deltas: int) -> PromptwireE
     if isinstance(error, DeadlineExceeded | StreamInterrupted):
         return error
     return StreamInterrupted(
-        f"the answer broke off after {delivered_deltas} deltas: {error.message}",
+        f"the answer broke off at delta {delivered_deltas}: {error.message}",
         origin=error.origin,
         retry_after_s=error.retry_after_s,
         metadata={"delivered_deltas": str(delivered_deltas), "cause": error.reason_name},

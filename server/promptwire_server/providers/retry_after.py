@@ -11,17 +11,17 @@ _PIECE = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)(ms|s|m|h|d)")
 _EPOCH_LIKE_S = 1e9  # a bare number above this is a date, above a thousand times this a date in milliseconds
 
 
-def retry_after_s(headers: Mapping[str, str], now_epoch_s: float) -> float | None:
+def retry_after_s(headers: Mapping[str, str], now_epoch_s: float, *, limited: bool) -> float | None:
     """Seconds to wait, at least 0; None when nothing usable is said. `headers` has lower-case names or is case-insensitive.
 
-    Order: retry-after-ms, retry-after (seconds or an HTTP date), and of x-ratelimit-reset-* the longest among the limits that are used up
-    (`…-remaining-…` is 0), or the longest of all when none is said to be.
+    Order: retry-after-ms, retry-after (seconds or an HTTP date), and, only when `limited` since vendors send it with every answer, of
+    x-ratelimit-reset-* the longest among the limits that are used up (`…-remaining-…` is 0), or of all when none is said to be.
     """
     if (milliseconds := _number(headers.get("retry-after-ms", ""))) is not None:
         return _sane(milliseconds / 1000)
     if (said := headers.get("retry-after", "").strip()) and (delay := _delay(said, now_epoch_s)) is not None:
         return _sane(delay)
-    resets = {name: headers[name] for name in _RESETS if name in headers}
+    resets = {name: headers[name] for name in _RESETS if name in headers} if limited else {}
     used_up = {name: value for name, value in resets.items() if headers.get(name.replace("reset", "remaining"), "").strip() == "0"}
     delays = [delay for value in (used_up or resets).values() if (delay := _delay(value.strip(), now_epoch_s)) is not None]
     return _sane(max(delays)) if delays else None

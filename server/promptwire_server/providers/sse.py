@@ -4,7 +4,7 @@ Follows the WHATWG standard (lines end in LF, CRLF or CR; comments; several data
 and event, and refuses bytes that are no UTF-8 instead of replacing them: a replaced character in an answer would be a silent lie.
 """
 
-from promptwire_server.core.errors import UpstreamFailed
+from promptwire_server.core.errors import Origin, UpstreamFailed
 
 ServerEvent = tuple[str, str]  # the event's name (empty: none was given) and its data
 
@@ -15,9 +15,10 @@ _PLAIN = "data: "
 class Parser:
     """Takes one stream apart. `feed` never waits for more bytes than the end of the event needs."""
 
-    __slots__ = ("_after_cr", "_begun", "_line_bytes", "_max_event_bytes", "_max_line_bytes", "_pieces", "_size")
+    __slots__ = ("_after_cr", "_begun", "_line_bytes", "_max_event_bytes", "_max_line_bytes", "_pieces", "_provider", "_size")
 
-    def __init__(self, *, max_line_bytes: int, max_event_bytes: int) -> None:
+    def __init__(self, provider: str, *, max_line_bytes: int, max_event_bytes: int) -> None:
+        self._provider = provider
         self._max_line_bytes = max_line_bytes
         self._max_event_bytes = max_event_bytes
         self._pieces: list[bytes] = []  # the event under way; never joined while it grows, so that a trickle costs no more than a flood
@@ -67,7 +68,7 @@ class Parser:
         try:
             text = block.decode()
         except UnicodeDecodeError:
-            raise UpstreamFailed("the provider's stream is not UTF-8") from None
+            raise self._failed("its stream is not UTF-8") from None
         events: list[ServerEvent] = []
         for lines in text.split("\n\n"):
             if lines.startswith(_PLAIN) and "\n" not in lines:
@@ -97,9 +98,12 @@ class Parser:
 
     def _check(self, event_bytes: int, line_bytes: int) -> None:
         if line_bytes > self._max_line_bytes:
-            raise UpstreamFailed(f"the provider sent a line of more than {self._max_line_bytes} bytes")
+            raise self._failed(f"it sent a line of more than {self._max_line_bytes} bytes")
         if event_bytes > self._max_event_bytes:
-            raise UpstreamFailed(f"the provider sent an event of more than {self._max_event_bytes} bytes")
+            raise self._failed(f"it sent an event of more than {self._max_event_bytes} bytes")
+
+    def _failed(self, what: str) -> UpstreamFailed:
+        return UpstreamFailed(f"{self._provider}: {what}", origin=Origin(self._provider))
 
 
 def _event(lines: str) -> ServerEvent | None:

@@ -5,32 +5,21 @@ from collections.abc import Iterable
 import orjson
 
 from promptwire import v1 as pb
-from promptwire_server.core.answer import started, text_of
+from promptwire_server.core.answer import started
 from promptwire_server.core.call import Call
 from promptwire_server.core.errors import Origin, UpstreamFailed
 from promptwire_server.core.ids import Ids
 from promptwire_server.core.reply import Event
+from promptwire_server.providers.estimate import prompt_tokens, tokens_of
 from promptwire_server.providers.json_value import Json, JsonObject, dumped, list_in, object_in, text_in
+from promptwire_server.providers.openai.call_ids import CallIds
 from promptwire_server.providers.openai.errors import error_in
 from promptwire_server.providers.openai.lane import Lane
-from promptwire_server.providers.openai.usage import unknown_usage, usage_from_wire
+from promptwire_server.providers.openai.usage import fill_usage, unknown_usage
 from promptwire_server.providers.sse import ServerEvent
 
 DONE = "[DONE]"
 _MOST_CANDIDATES = 128
-_REASONS = {
-    "stop": pb.FINISH_REASON_STOP,
-    "eos": pb.FINISH_REASON_STOP,
-    "end_turn": pb.FINISH_REASON_STOP,
-    "stop_sequence": pb.FINISH_REASON_STOP,
-    "length": pb.FINISH_REASON_LENGTH,
-    "max_tokens": pb.FINISH_REASON_LENGTH,
-    "model_length": pb.FINISH_REASON_LENGTH,
-    "tool_calls": pb.FINISH_REASON_TOOL_CALLS,
-    "function_call": pb.FINISH_REASON_TOOL_CALLS,
-    "content_filter": pb.FINISH_REASON_CONTENT_FILTER,
-    "refusal": pb.FINISH_REASON_REFUSAL,
-}
 _KNOWN = frozenset({"id", "object", "model", "choices", "usage", "error", "obfuscation"})
 _KNOWN_IN_CHOICE = frozenset({"index", "delta", "message", "finish_reason", "logprobs"})
 
@@ -41,7 +30,6 @@ class Answer:
     __slots__ = (
         "_audio_type",
         "_call",
-        "_call_ids",
         "_extras",
         "_id",
         "_ids",
@@ -60,13 +48,12 @@ class Answer:
         self.model = call.target.model if call.target else ""
         self._call = call
         self._provider = provider
-        self._ids = ids
+        self._ids = CallIds(call, provider, ids)
         self._id = ""
         self._extras: JsonObject = {}
         self._usage: Json = None
         self._shape: frozenset[str] = frozenset()
         self._lanes: dict[int, Lane] = {}
-        self._call_ids: set[str] = set()
         self._audio_type = f"audio/{call.request.generation.audio.format or 'wav'}"
 
     def take(self, events: Iterable[ServerEvent], out: list[Event]) -> None:
@@ -106,7 +93,7 @@ class Answer:
 
     def partial(self) -> pb.ChatResponse:
         """What there is of an answer that broke off, its usage estimated where the vendor had not told it."""
-        return self._response(with_parts=True)
+        return self._response(with_parts=True, note=False)
 
     def deltas(self) -> int:
         """How many pieces came."""
@@ -164,14 +151,10 @@ class Answer:
             raise self._failed("the answer ended in an error")
         if isinstance(finish, str) and finish:
             lane.finish = finish
-        logprobs = object_in(choice.get("logprobs"))
-        for name in ("content", "refusal"):
-            found = [_logprob(object_in(token)) for token in list_in(logprobs.get(name))]
-            lane.logprobs.extend(found)
-            lane.all_logprobs.extend(found)
-        for key in lane.shape - _KNOWN_IN_CHOICE:
-            if choice[key] is not None:
-                lane.extras[key] = choice[key]
+        if logprobs := choice.get("logprobs"):
+            lane.take_logprobs(object_in(logprobs))
+        if not lane.shape <= _KNOWN_IN_CHOICE:
+            lane.extras.update({key: choice[key] for key in lane.shape - _KNOWN_IN_CHOICE if choice[key] is not None})
 
     def _lane(self, choice: JsonObject) -> Lane:
         index = choice.get("index", 0)
@@ -179,57 +162,27 @@ class Answer:
             raise self._failed("it sent a choice whose index is none")
         lane = self._lanes.get(index)
         if lane is None:
-            lane = self._lanes[index] = Lane(index, self._provider, make_id=self._call_id, audio_type=self._audio_type)
+            lane = self._lanes[index] = Lane(index, self._provider, ids=self._ids, audio_type=self._audio_type)
         return lane
 
-    def _call_id(self, said: str) -> str:
-        """The vendor's id of a tool call, or one made in its place."""
-        if said and said not in self._call_ids:
-            self._call_ids.add(said)
-            return said
-        made = self._ids.tool_call()
-        self._call_ids.add(made)
-        why = "used one id for several tool calls" if said else "left a tool call without an id"
-        self._call.notice(pb.Notice.CODE_TOOL_CALL_ID_MADE, f"{self._provider} {why}; {made} was made in its place")
-        return made
-
-    def _response(self, *, with_parts: bool) -> pb.ChatResponse:
+    def _response(self, *, with_parts: bool, note: bool = True) -> pb.ChatResponse:
         response = pb.ChatResponse(provider=self._provider, model=self.model, provider_response_id=self._id)
         for index in sorted(self._lanes):
-            lane = self._lanes[index]
-            candidate = response.candidates.add(index=index, finish_reason=_reason_of(lane), provider_finish_reason=lane.finish or "")
-            candidate.message.role = pb.ROLE_ASSISTANT
-            if with_parts:
-                candidate.message.parts.extend(lane.parts())
-                candidate.logprobs.extend(lane.all_logprobs)
-            if lane.extras:
-                candidate.provider_extra_json = dumped(lane.extras)
+            self._lanes[index].write(response.candidates.add(), with_parts=with_parts)
         if with_parts and response.candidates:
-            response.text = text_of(response.candidates[0].message)
-        said_characters = sum(lane.characters() for lane in self._lanes.values())
-        response.usage.CopyFrom(usage_from_wire(self._usage, self._call, said_characters=said_characters))
-        extras = self._extras | ({"usage": unknown} if (unknown := unknown_usage(self._usage)) else {})
-        if extras:
-            response.provider_extra_json = dumped(extras)
+            response.text = self._lanes[response.candidates[0].index].said()
+        notices: list[pb.Notice] = []
+        fill_usage(response.usage, self._usage, notices, prompt=lambda: prompt_tokens(self._call.request), said=self._said_tokens)
+        if note:
+            self._call.trail.notices.extend(notices)
+        if unknown := unknown_usage(self._usage):
+            self._extras["usage"] = unknown
+        if self._extras:
+            response.provider_extra_json = dumped(self._extras)
         return response
+
+    def _said_tokens(self) -> int:
+        return tokens_of(sum(lane.characters() for lane in self._lanes.values()))
 
     def _failed(self, what: str) -> UpstreamFailed:
         return UpstreamFailed(f"{self._provider}: {what}", origin=Origin(self._provider))
-
-
-def _reason_of(lane: Lane) -> "pb.FinishReason":
-    """The contract's reason; some vendors say "stop" however it ended."""
-    reason = _REASONS.get(lane.finish or "", pb.FINISH_REASON_UNSPECIFIED)
-    if reason == pb.FINISH_REASON_STOP and lane.has("tool_call"):
-        return pb.FINISH_REASON_TOOL_CALLS
-    if reason == pb.FINISH_REASON_STOP and lane.has("refusal"):
-        return pb.FINISH_REASON_REFUSAL
-    return reason
-
-
-def _logprob(token: JsonObject) -> pb.TokenLogprob:
-    logprob = token.get("logprob")
-    said = pb.TokenLogprob(token=text_in(token.get("token")), logprob=logprob if isinstance(logprob, int | float) else 0.0)
-    said.bytes = bytes(value for value in list_in(token.get("bytes")) if isinstance(value, int) and 0 <= value < 256)  # noqa: PLR2004
-    said.top.extend(_logprob(object_in(other)) for other in list_in(token.get("top_logprobs")))
-    return said

@@ -10,6 +10,7 @@ from promptwire_server.providers.json_value import Json, JsonObject, object_in, 
 from promptwire_server.providers.retry_after import retry_after_s
 
 REQUEST_ID = "x-request-id"
+_LIMITED = 429
 
 
 def error_of_answer(
@@ -27,7 +28,7 @@ def error_of_answer(
             code=said.code,
             kind=said.kind,
             message=said.message,
-            retry_after_s=retry_after_s(headers, now_epoch_s),
+            retry_after_s=retry_after_s(headers, now_epoch_s, limited=status == _LIMITED),
             request_id=headers.get(REQUEST_ID, "")[:128],
         ),
         provider,

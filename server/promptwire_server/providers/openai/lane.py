@@ -1,14 +1,17 @@
 """Lane: one candidate while it grows, from messages or deltas. A message is one large delta, so both ways give the same."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from promptwire import v1 as pb
 from promptwire_server.core.answer import emptied
 from promptwire_server.core.errors import UpstreamFailed
 from promptwire_server.core.reply import Event
 from promptwire_server.providers.json_value import Json, JsonObject, dumped, list_in, object_in, text_in
+from promptwire_server.providers.openai.call_ids import CallIds
 from promptwire_server.providers.openai.details import Details
+from promptwire_server.providers.openai.finish import reason_of
 from promptwire_server.providers.openai.growing import Growing, decoded
+from promptwire_server.providers.openai.logprobs import logprobs_from_wire
 
 MAX_PARTS = 1024  # of one candidate: more tool calls or images than that are no answer
 
@@ -19,7 +22,7 @@ class Lane:
     __slots__ = (
         "_audio_type",
         "_details",
-        "_make_id",
+        "_ids",
         "_parts",
         "_provider",
         "_single",
@@ -33,7 +36,7 @@ class Lane:
         "text",
     )
 
-    def __init__(self, index: int, provider: str, *, make_id: Callable[[str], str], audio_type: str) -> None:
+    def __init__(self, index: int, provider: str, *, ids: CallIds, audio_type: str) -> None:
         self.index = index
         self.text: Growing | None = None  # the text part, for the fast path
         self.shape: frozenset[str] = frozenset()  # of the wire's choice, as last looked through
@@ -42,7 +45,7 @@ class Lane:
         self.logprobs: list[pb.TokenLogprob] = []  # not delivered yet
         self.all_logprobs: list[pb.TokenLogprob] = []
         self._provider = provider
-        self._make_id = make_id
+        self._ids = ids
         self._audio_type = audio_type
         self._parts: list[Growing] = []
         self._single: dict[str, Growing] = {}  # kinds of which there is one
@@ -64,6 +67,16 @@ class Lane:
         if self.logprobs and self._parts:
             self._tail_of_logprobs(out)
 
+    def take_logprobs(self, wire: JsonObject) -> None:
+        """Keep them for the piece of text that comes with them."""
+        found = logprobs_from_wire(wire)
+        self.logprobs.extend(found)
+        self.all_logprobs.extend(found)
+
+    def said(self) -> str:
+        """The text so far."""
+        return "".join(self.text.pieces) if self.text is not None else ""
+
     def grow(self, part: Growing, field: str, piece: str, out: list[Event]) -> None:
         """Append to a part, and say so."""
         part.pieces.append(piece)
@@ -81,17 +94,22 @@ class Lane:
                 Event(part_finished=pb.PartFinished(candidate_index=self.index, part_index=part.index, part=part.part(self._provider)))
             )
 
-    def parts(self) -> Iterator[pb.ContentPart]:
-        """The parts as they are now."""
-        return (part.part(self._provider) for part in self._parts)
+    def write(self, candidate: pb.Candidate, *, with_parts: bool) -> None:
+        """Fill a candidate with what is there now."""
+        candidate.index = self.index
+        candidate.finish_reason = reason_of(self.finish, {part.kind for part in self._parts})
+        candidate.provider_finish_reason = self.finish or ""
+        message = candidate.message
+        message.role = pb.ROLE_ASSISTANT
+        if with_parts:
+            message.parts.extend([part.part(self._provider) for part in self._parts])
+            candidate.logprobs.extend(self.all_logprobs)
+        if self.extras:
+            candidate.provider_extra_json = dumped(self.extras)
 
     def characters(self) -> int:
         """Length of everything so far."""
         return sum(part.characters() for part in self._parts)
-
-    def has(self, kind: str) -> bool:
-        """Whether there is a part of this kind."""
-        return any(part.kind == kind for part in self._parts)
 
     def deltas(self) -> int:
         """How many pieces there were."""
@@ -111,8 +129,11 @@ class Lane:
         if part.begun:
             return
         part.begun = True
+        if part.kind == "text":
+            out.append(Event(part_started={**part.where, "part": {"text": ""}}))
+            return
         if part.kind == "tool_call":
-            part.call_id = self._make_id(part.wire_id)
+            part.call_id = self._ids.take(part.wire_id)
         head = emptied(part.part(self._provider)) if part.kind != "reasoning" else pb.ContentPart(reasoning=pb.ReasoningPart())
         out.append(Event(part_started=pb.PartStarted(candidate_index=self.index, part_index=part.index, part=head)))
 

@@ -129,7 +129,7 @@ class OpenAI:
                 response = self._parsed(await _head_of(stream, self._bounds.body_bytes), answer)
                 attempt.answered()
                 return Reply.whole(response)
-            reading = _Reading(stream, answer, attempt, self._bounds)
+            reading = _Reading(self.name, stream, answer, attempt, self._bounds)
             first: list[Event] = []
             while not answer.begun:
                 await reading.more(first)
@@ -146,13 +146,14 @@ class OpenAI:
 class _Reading:
     """One stream that is being read."""
 
-    __slots__ = ("_answer", "_attempt", "_parser", "_stream")
+    __slots__ = ("_answer", "_attempt", "_name", "_parser", "_stream")
 
-    def __init__(self, stream: Stream, answer: Answer, attempt: Try, bounds: Bounds) -> None:
+    def __init__(self, name: str, stream: Stream, answer: Answer, attempt: Try, bounds: Bounds) -> None:
+        self._name = name
         self._stream = stream
         self._answer = answer
         self._attempt = attempt
-        self._parser = sse.Parser(max_line_bytes=bounds.line_bytes, max_event_bytes=bounds.event_bytes)
+        self._parser = sse.Parser(name, max_line_bytes=bounds.line_bytes, max_event_bytes=bounds.event_bytes)
 
     async def more(self, out: list[Event]) -> None:
         """Add what the next bytes mean. What came before an error is in `out`."""
@@ -160,7 +161,7 @@ class _Reading:
         if not data:
             # The marker counts without its blank line; anything else that was cut off does not.
             if self._parser.rest() != DONE:
-                raise UpstreamFailed("the provider's stream stopped before its end")
+                raise UpstreamFailed(f"{self._name}: its stream stopped before its end", origin=Origin(self._name))
             self._answer.take([("", DONE)], out)
         else:
             self._answer.take(self._parser.feed(data), out)
