@@ -204,7 +204,7 @@ class Overloaded(CapacityError):
 
 
 class Draining(CapacityError):
-    """This server is going away; others are not."""
+    """The server is going away; others are not."""
 
     reason = pb.ERROR_REASON_DRAINING
 

@@ -36,7 +36,10 @@ class Authenticator:
         return bool(self._principals) or self._certificates
 
     def principal(self, metadata: Mapping[str, str], certificate_name: str | None) -> Principal:
-        """Who asks, by "authorization: Bearer KEY" or "x-api-key: KEY", or, where there are no keys, by client certificate. Raises CredentialInvalid."""
+        """Who asks. Raises CredentialInvalid.
+
+        By "authorization: Bearer KEY" or "x-api-key: KEY"; by client certificate only where there are no keys.
+        """
         if not self._principals:
             return self._certified(certificate_name)
         key = _bearer(metadata)

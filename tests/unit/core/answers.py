@@ -17,7 +17,9 @@ def _content() -> st.SearchStrategy[pb.ContentPart]:
         st.just(pb.ContentPart()),
         st.builds(lambda text: pb.ContentPart(text=text), texts),
         st.builds(lambda part: pb.ContentPart(media=part), media),
-        st.builds(lambda name, json: pb.ContentPart(tool_call=pb.ToolCallPart(tool_call_id="c", name=name, arguments_json=json)), texts, texts),
+        st.builds(
+            lambda name, json: pb.ContentPart(tool_call=pb.ToolCallPart(tool_call_id="c", name=name, arguments_json=json)), texts, texts
+        ),
         st.builds(lambda text: pb.ContentPart(tool_result=pb.ToolResultPart(parts=[pb.ContentPart(text=text)])), texts),
         st.builds(lambda text, hidden: pb.ContentPart(reasoning=pb.ReasoningPart(text=text, redacted=hidden)), texts, st.booleans()),
         st.builds(lambda text: pb.ContentPart(refusal=pb.RefusalPart(text=text)), texts),

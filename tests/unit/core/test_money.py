@@ -3,6 +3,7 @@
 from fractions import Fraction
 
 import pytest
+from google.protobuf import json_format
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -52,7 +53,7 @@ def test_costs_add_up(parts: list[int]) -> None:
 
 
 def test_every_amount_of_a_cost_is_added() -> None:
-    ones = pb.Cost(**{field.name: 1 for field in pb.Cost.DESCRIPTOR.fields if field.name.endswith("_nano_usd")})
+    ones = json_format.ParseDict({field.name: 1 for field in pb.Cost.DESCRIPTOR.fields if field.name.endswith("_nano_usd")}, pb.Cost())
     total = pb.Cost()
     for _ in range(2):
         add_cost(total, ones)
@@ -61,7 +62,8 @@ def test_every_amount_of_a_cost_is_added() -> None:
 
 
 def test_every_count_of_a_usage_is_added() -> None:
-    ones = pb.Usage(**{field.name: 1 for field in pb.Usage.DESCRIPTOR.fields if field.name.endswith("_tokens")}, provider_units={"search": 1})
+    counts = {field.name: 1 for field in pb.Usage.DESCRIPTOR.fields if field.name.endswith("_tokens")}
+    ones = json_format.ParseDict({**counts, "provider_units": {"search": 1}}, pb.Usage())
     total = pb.Usage()
     for _ in range(2):
         add_usage(total, ones)

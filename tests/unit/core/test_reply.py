@@ -183,21 +183,24 @@ async def test_a_cancelled_reader_is_nobodys_fault() -> None:
     assert (upstream.ending.response, upstream.ending.error, upstream.ending.delivered) == (None, None, True)
 
 
+async def failing(reply: Reply, error: Exception) -> None:
+    """A reader who fails at the first event."""
+    async with reply:
+        async for _ in reply:
+            raise error
+
+
 async def test_a_reader_whose_client_is_gone_is_nobodys_fault() -> None:
     upstream = Upstream()
     with pytest.raises(CallCancelled):
-        async with upstream.reply() as reply:
-            async for _ in reply:
-                raise CallCancelled("gone")
+        await failing(upstream.reply(), CallCancelled("gone"))
     assert (upstream.ending.response, upstream.ending.error, upstream.ending.delivered) == (None, None, True)
 
 
 async def test_a_reader_who_fails_is_told_at_the_end() -> None:
     upstream, fault = Upstream(), ValueError("of the reader")
     with pytest.raises(ValueError, match="of the reader"):
-        async with upstream.reply() as reply:
-            async for _ in reply:
-                raise fault
+        await failing(upstream.reply(), fault)
     assert upstream.ending.error is fault
 
 

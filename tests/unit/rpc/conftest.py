@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import hypothesis
 import pytest
 
+from promptwire_server.rpc.server import ServerSettings
 from tests.unit.rpc import edge
 from tests.unit.rpc.edge import Methods, Running, Serve
 from tests.unit.rpc.station import Station
@@ -16,10 +17,10 @@ hypothesis.settings.load_profile("unit")
 
 @pytest.fixture
 async def serve() -> AsyncIterator[Serve]:
-    """Starts servers with the methods given by name: `await serve(Chat=answer, max_call_s=1.0)`."""
+    """Starts servers; methods of the servicer are given by name, other options by keyword."""
     async with AsyncExitStack() as stack:
 
-        async def start(*, options: edge.ServerSettings | None = None, **given: object) -> Running:
+        async def start(*, options: ServerSettings | None = None, **given: object) -> Running:
             methods: dict[str, Methods] = {name: value for name, value in given.items() if name[0].isupper()}  # type: ignore[misc]
             others = {name: value for name, value in given.items() if not name[0].isupper()}
             return await stack.enter_async_context(asynccontextmanager(edge.running)(methods, options=options, **others))

@@ -20,6 +20,7 @@ PREFIX = "/promptwire.v1.ChatService/"
 CHAT = chat_service_pb2.DESCRIPTOR.services_by_name["ChatService"]
 LOOPBACK = "127.0.0.1:0"
 NO_WAIT = DrainSettings(pre_drain_s=0.0, grace_s=5.0)
+Stream = grpc.aio.UnaryStreamCall[Message | bytes, pb.StreamChatResponse]
 Report = tuple[str, int, str]
 Metadata = Sequence[tuple[str, str]]
 
@@ -39,20 +40,19 @@ class Running:
     finished: "asyncio.Queue[Report]" = field(default_factory=asyncio.Queue)
     bugs: list[tuple[str, str, str]] = field(default_factory=list)
 
-    async def chat(self, request: pb.ChatRequest | bytes = b"", metadata: Metadata = (), timeout: float | None = None) -> pb.ChatResponse:
+    async def chat(self, request: pb.ChatRequest | bytes = b"", metadata: Metadata = (), timeout_s: float | None = None) -> pb.ChatResponse:
         """One unary call; bytes go out as they are."""
-        return await self.unary(PREFIX + "Chat", request, metadata, timeout)
+        return await self.unary(PREFIX + "Chat", request, metadata, timeout_s)
 
-    async def unary(self, path: str, request: Message | bytes, metadata: Metadata = (), timeout: float | None = None) -> pb.ChatResponse:
+    async def unary(self, path: str, request: Message | bytes, metadata: Metadata = (), timeout_s: float | None = None) -> pb.ChatResponse:
         method = self.channel.unary_unary(path, _raw, pb.ChatResponse.FromString)
-        response: pb.ChatResponse = await method(request, metadata=tuple(metadata), timeout=timeout)
+        response: pb.ChatResponse = await method(request, metadata=tuple(metadata), timeout=timeout_s)
         return response
 
-    def stream(self, request: Message | bytes = b"", **options: object) -> "grpc.aio.UnaryStreamCall[object, pb.StreamChatResponse]":
+    def stream(self, request: Message | bytes = b"") -> "Stream":
         """One streaming call, under way."""
         method = self.channel.unary_stream(PREFIX + "StreamChat", _raw, pb.StreamChatResponse.FromString)
-        call: grpc.aio.UnaryStreamCall[object, pb.StreamChatResponse] = method(request, **options)  # type: ignore[arg-type]
-        return call
+        return method(request)
 
     async def events(self, request: Message | bytes = b"") -> list[pb.StreamChatResponse]:
         """All events of a streaming call."""

@@ -1,5 +1,7 @@
 """A client of grpc.health.v1, with List, which grpcio's copy lacks."""
 
+import asyncio
+
 import grpc
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import Message
@@ -12,6 +14,22 @@ SERVING, NOT_SERVING, SERVICE_UNKNOWN = 1, 2, 3
 _pool = DescriptorPool()
 _pool.AddSerializedFile(contract().SerializeToString())
 _ListResponse = GetMessageClass(_pool.FindMessageTypeByName("grpc.health.v1.HealthListResponse"))
+
+
+class Watch:
+    """A watch under way."""
+
+    def __init__(self, call: "grpc.aio.UnaryStreamCall[Message, health_pb2.HealthCheckResponse]") -> None:
+        self._call = call
+        self.code = call.code
+        self.done = call.done
+
+    async def next(self) -> int:
+        """The next status."""
+        async with asyncio.timeout(5):
+            response = await self._call.read()
+        assert isinstance(response, health_pb2.HealthCheckResponse), "the watch has ended"
+        return response.status
 
 
 class HealthStub:
@@ -27,11 +45,11 @@ class HealthStub:
 
     async def list(self) -> dict[str, int]:
         response = await self._channel.unary_unary(f"/{SERVICE}/List", bytes, _ListResponse.FromString)(b"")
-        return {name: entry.status for name, entry in response.statuses.items()}
+        return {name: entry.status for name, entry in response.statuses.items()}  # type: ignore[attr-defined]  # made from a descriptor
 
-    def watch(self, service: str = "") -> "grpc.aio.UnaryStreamCall[Message, health_pb2.HealthCheckResponse]":
+    def watch(self, service: str = "") -> "Watch":
         method = self._channel.unary_stream(f"/{SERVICE}/Watch", _raw, health_pb2.HealthCheckResponse.FromString)
-        return method(health_pb2.HealthCheckRequest(service=service))  # type: ignore[return-value]  # the stubs know no type here
+        return Watch(method(health_pb2.HealthCheckRequest(service=service)))
 
 
 def _raw(request: Message) -> bytes:

@@ -7,7 +7,7 @@ import grpc
 import pytest
 
 from promptwire_server.rpc.server import DrainSettings, Server
-from tests.unit.rpc.edge import Running, Serve, build, settings
+from tests.unit.rpc.edge import Running, Serve, Stream, build, settings
 from tests.unit.rpc.health_stub import NOT_SERVING, SERVING, HealthStub
 from tests.unit.rpc.station import Station, reached
 from tests.unit.rpc.wire import failure
@@ -20,9 +20,9 @@ def draining(edge: Running) -> "asyncio.Task[None]":
 async def test_a_watch_sees_not_serving_and_is_ended(serve: Serve) -> None:
     edge = await serve()
     watch = HealthStub(edge.channel).watch()
-    assert (await watch.read()).status == SERVING
+    assert await watch.next() == SERVING
     drain = draining(edge)
-    assert (await watch.read()).status == NOT_SERVING
+    assert await watch.next() == NOT_SERVING
     assert await watch.code() is grpc.StatusCode.UNAVAILABLE
     await drain
 
@@ -31,9 +31,9 @@ async def test_calls_are_taken_while_load_balancers_look_away(serve: Serve, stat
     station.proceed.set()
     edge = await serve(Chat=station.chat, options=settings(drain=DrainSettings(pre_drain_s=0.3, grace_s=5.0)))
     watch = HealthStub(edge.channel).watch()
-    await watch.read()
+    await watch.next()
     drain = draining(edge)
-    assert (await watch.read()).status == NOT_SERVING
+    assert await watch.next() == NOT_SERVING
     assert (await edge.chat()).text == "done"
     await drain
 
@@ -43,9 +43,9 @@ async def test_a_call_under_way_may_end(serve: Serve, station: Station) -> None:
     call = asyncio.ensure_future(edge.chat())
     await reached(station.entered)
     watch = HealthStub(edge.channel).watch()
-    await watch.read()
+    await watch.next()
     drain = draining(edge)
-    assert (await watch.read()).status == NOT_SERVING
+    assert await watch.next() == NOT_SERVING
     await watch.code()  # ended: the server is stopping
     station.proceed.set()
     assert (await call).text == "done"
@@ -68,7 +68,7 @@ async def test_calls_that_outlive_the_grace_are_told_to_go_elsewhere(serve: Serv
     assert "last_sequence" not in unary.details.info.metadata
 
 
-async def rest(stream: "grpc.aio.UnaryStreamCall[object, object]") -> None:
+async def rest(stream: "Stream") -> None:
     while await stream.read() is not grpc.aio.EOF:
         pass
 
@@ -96,7 +96,7 @@ async def test_an_idle_server_stops_at_once(serve: Serve) -> None:
     edge = await serve(options=settings(drain=DrainSettings(0.0, 30.0)))
     await HealthStub(edge.channel).check()
     watch = HealthStub(edge.channel).watch()
-    await watch.read()
+    await watch.next()
     async with asyncio.timeout(2):
         await edge.server.drain()
 

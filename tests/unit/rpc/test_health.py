@@ -47,33 +47,33 @@ async def test_list_has_every_service_and_the_whole(probed: Running) -> None:
 @pytest.mark.parametrize("service", ["", CHAT])
 async def test_watch_tells_every_change(probed: Running, service: str) -> None:
     watch = HealthStub(probed.channel).watch(service)
-    assert (await watch.read()).status == SERVING
+    assert await watch.next() == SERVING
     probed.server.health.set_all(serving=False)
-    assert (await watch.read()).status == NOT_SERVING
+    assert await watch.next() == NOT_SERVING
     probed.server.health.set_all(serving=True)
-    assert (await watch.read()).status == SERVING
+    assert await watch.next() == SERVING
 
 
 async def test_watch_of_an_unknown_service_says_so_and_goes_on(probed: Running) -> None:
     watch = HealthStub(probed.channel).watch("nobody")
-    assert (await watch.read()).status == SERVICE_UNKNOWN
+    assert await watch.next() == SERVICE_UNKNOWN
     assert not watch.done()
 
 
 async def test_a_watch_that_is_closed_with_a_change_still_tells_it(probed: Running) -> None:
     watch = HealthStub(probed.channel).watch()
-    await watch.read()
+    await watch.next()
     probed.server.health.close()
-    assert (await watch.read()).status == NOT_SERVING
+    assert await watch.next() == NOT_SERVING
     assert await watch.code() is grpc.StatusCode.UNAVAILABLE
 
 
 async def test_a_watch_outlives_the_longest_call(guarded: Running) -> None:
     watch = HealthStub(guarded.channel).watch()
-    await watch.read()
+    await watch.next()
     assert (await failure(guarded.chat())).code is grpc.StatusCode.DEADLINE_EXCEEDED
     guarded.server.health.set_all(serving=False)
-    assert (await watch.read()).status == NOT_SERVING
+    assert await watch.next() == NOT_SERVING
 
 
 async def test_the_probes_port_offers_nothing_else(guarded: Running) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import shutil
+from collections.abc import Iterable
 
 import grpc
 import pytest
@@ -51,10 +52,10 @@ async def test_the_files_of_a_service_suffice_to_call_it(reflecting: Running, ve
     assert pool.FindServiceByName("promptwire.v1.ChatService").FindMethodByName("StreamChat").server_streaming
 
 
-def sorted_by_need(files: "list[bytes] | object") -> list[bytes]:
+def sorted_by_need(files: Iterable[bytes]) -> list[bytes]:
     """Dependencies first."""
-    waiting = {file.name: file for file in map(descriptor_pb2.FileDescriptorProto.FromString, files)}  # type: ignore[call-overload]  # bytes
-    done: list[str] = []
+    waiting = {file.name: file for file in map(descriptor_pb2.FileDescriptorProto.FromString, files)}
+    done: list[descriptor_pb2.FileDescriptorProto] = []
     while waiting:
         ready = [name for name, file in waiting.items() if not set(file.dependency) & set(waiting)]
         done += [waiting.pop(name) for name in ready]

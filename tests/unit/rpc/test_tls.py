@@ -47,7 +47,6 @@ def mutual(files: TlsSettings, tmp_path: pathlib.Path) -> TlsSettings:
     return TlsSettings(files.cert_file, files.key_file, str(tmp_path / "ca.pem"), reload_interval_s=0.0)
 
 
-
 async def test_calls_work_over_tls(serve: Serve, files: TlsSettings) -> None:
     assert await ask(await serve(Chat=who, options=settings(tls=files))) == "anonymous"
 
@@ -97,11 +96,17 @@ async def test_a_half_written_pair_goes_on_with_the_old_one(serve: Serve, files:
     assert await ask(edge, THEIRS) == "anonymous"
 
 
+def replace(path: str, content: bytes | None) -> None:
+    if content is None:
+        pathlib.Path(path).unlink()
+    else:
+        pathlib.Path(path).write_bytes(content)
+
+
 @pytest.mark.parametrize("content", [b"", b"garbage", None], ids=["empty", "garbage", "gone"])
 async def test_files_that_cannot_be_used_go_on_with_the_old_ones(serve: Serve, files: TlsSettings, content: bytes | None) -> None:
     edge = await serve(Chat=who, options=settings(tls=files))
-    key = pathlib.Path(files.key_file)
-    key.unlink() if content is None else key.write_bytes(content)
+    replace(files.key_file, content)
     assert await ask(edge) == "anonymous"
 
 

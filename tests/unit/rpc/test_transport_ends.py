@@ -66,7 +66,7 @@ async def test_a_clients_cancel_reaches_a_streaming_servicer_at_once(serve: Serv
 
 async def test_the_clients_deadline_reaches_the_servicer(serve: Serve, station: Station) -> None:
     edge = await serve(Chat=station.chat)
-    failed = await failure(edge.chat(timeout=0.1))
+    failed = await failure(edge.chat(timeout_s=0.1))
     await reached(station.left, 1.0)
     assert failed.code is grpc.StatusCode.DEADLINE_EXCEEDED
     assert await edge.report() == (CHAT, 4, "DEADLINE")
@@ -78,8 +78,8 @@ async def test_a_servicer_sees_the_nearer_deadline(serve: Serve) -> None:
         return pb.ChatResponse(text=str(exchange.deadline_s - exchange.arrival_s))
 
     edge = await serve(Chat=remaining, max_call_s=60.0)
-    assert 0 < float((await edge.chat(timeout=5.0)).text) <= 5.0
-    assert float((await edge.chat(timeout=500.0)).text) == pytest.approx(60.0)
+    assert 0 < float((await edge.chat(timeout_s=5.0)).text) <= 5.0
+    assert float((await edge.chat(timeout_s=500.0)).text) == pytest.approx(60.0)
     assert float((await edge.chat()).text) == pytest.approx(60.0)
 
 

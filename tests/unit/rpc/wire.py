@@ -33,7 +33,7 @@ class Failed:
 
     @property
     def reason(self) -> str:
-        return self.details.info.reason
+        return str(self.details.info.reason)
 
 
 def details(trailers: Iterable[tuple[str, str | bytes]]) -> Details:
