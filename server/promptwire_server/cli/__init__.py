@@ -20,7 +20,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = command_first(sys.argv[1:] if arguments is None else arguments)
     if words[:1] != ["serve"]:
         os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # gRPC's own log lines on standard error would stand among ours
-    program: Callable[[Sequence[str]], int] = pkgutil.resolve_name(_LEAN.get(words[0] if words else "", _TOOL))
+    lean = _LEAN.get(words[0] if words else "")
+    if lean is not None:
+        sys.modules["rich"] = None  # type: ignore[assignment]  # structlog would load it, with Pygments: 4 MB for tracebacks we never show
+    program: Callable[[Sequence[str]], int] = pkgutil.resolve_name(lean or _TOOL)
     return program(words)
 
 
