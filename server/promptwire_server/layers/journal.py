@@ -1,0 +1,105 @@
+"""Journal: writes down what every question used and how it ended, also those that failed or were cancelled."""
+
+from collections.abc import Mapping
+from functools import partial
+from types import MappingProxyType
+from typing import Final, Protocol
+
+from promptwire import v1 as pb
+from promptwire_server.core.call import Call
+from promptwire_server.core.clock import Clock
+from promptwire_server.core.entry import Entry
+from promptwire_server.core.handler import Handler
+from promptwire_server.core.reply import Ending, Reply
+from promptwire_server.layers.outcome import outcome_of, who
+
+_SHOWN_NAME = 128  # characters of a name that the caller chose
+_NO_LABELS: Final[Mapping[str, str]] = MappingProxyType({})
+_NO_USAGE: Final = pb.Usage()  # never changed
+_SERVED_FROM: Final = {value: name.removeprefix("SERVED_FROM_") for name, value in pb.ServedFrom.items() if value}
+
+
+class Sink(Protocol):
+    """Where entries go."""
+
+    def append(self, tenant: str, entry: Entry) -> None:
+        """Take an entry; writing it down comes later. Must neither wait nor raise."""
+        ...
+
+
+class Journal:
+    """Hands an entry to the sink when a question has ended."""
+
+    def __init__(self, inner: Handler, *, sink: Sink, clock: Clock) -> None:
+        self._inner = inner
+        self._sink = sink
+        self._clock = clock
+
+    async def __call__(self, call: Call) -> Reply:
+        """The inner answer."""
+        try:
+            reply = await self._inner(call)
+        except BaseException as error:
+            self._write(call, Ending(None, error if isinstance(error, Exception) else None, delivered=False))
+            raise
+        reply.on_done(partial(self._write, call))
+        return reply
+
+    def _write(self, call: Call, ending: Ending) -> None:
+        now_s = self._clock.monotonic()
+        outcome = outcome_of(ending, late=now_s >= call.deadline_s)
+        duration_us = int((now_s - call.arrival_s) * 1e6)
+        self._sink.append(call.principal.tenant, _entry(call, ending, outcome, duration_us, int(self._clock.time() * 1e6)))
+
+
+def _entry(call: Call, ending: Ending, outcome: str, duration_us: int, ended_us: int) -> Entry:
+    request = call.request
+    answer = ending.response or ending.partial
+    provider, model = who(call, answer)
+    usage = _NO_USAGE if answer is None else answer.usage
+    cost, saved = _amounts(answer)
+    labels = request.labels
+    return Entry(  # by position: names would cost as much as all the rest
+        ended_us,
+        call.request_id,
+        call.trace_id,
+        call.principal.name,
+        provider,
+        model,
+        request.model[:_SHOWN_NAME],
+        outcome,
+        _served_from(ending),
+        call.stream,
+        usage.input_tokens,
+        usage.output_tokens,
+        usage.cached_input_tokens,
+        usage.cache_write_5m_tokens,
+        usage.cache_write_1h_tokens,
+        usage.reasoning_tokens,
+        usage.input_audio_tokens,
+        usage.output_audio_tokens,
+        usage.input_image_tokens,
+        usage.output_image_tokens,
+        usage.estimated,
+        cost,
+        saved,
+        duration_us,
+        call.run_id,
+        call.step_id,
+        dict(labels) if labels else _NO_LABELS,
+    )
+
+
+def _amounts(answer: pb.ChatResponse | None) -> tuple[int | None, int | None]:
+    """Cost and saved cost in nano-USD, each None when unknown."""
+    if answer is None or not answer.HasField("cost"):
+        return None, None
+    cost = answer.cost
+    total = cost.total_nano_usd if cost.HasField("total_nano_usd") else None
+    return total, cost.saved_nano_usd if cost.HasField("saved_nano_usd") else None
+
+
+def _served_from(ending: Ending) -> str:
+    if ending.response is None:
+        return ""
+    return _SERVED_FROM.get(ending.response.served_from, "PROVIDER")
