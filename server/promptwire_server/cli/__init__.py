@@ -18,12 +18,12 @@ _LEADING = ("--target", "--api-key", "--tls-ca")  # options that may stand befor
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; its exit code. `arguments` are those after the program's name, by default this process's."""
     words = command_first(sys.argv[1:] if arguments is None else arguments)
-    if words[:1] != ["serve"]:
+    name = words[0] if words else ""
+    if name == "serve":
+        sys.modules["rich"] = None  # type: ignore[assignment] # structlog would load it, with Pygments: 4 MB for tracebacks never shown
+    else:
         os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # gRPC's own log lines on standard error would stand among ours
-    lean = _LEAN.get(words[0] if words else "")
-    if lean is not None:
-        sys.modules["rich"] = None  # type: ignore[assignment]  # structlog would load it, with Pygments: 4 MB for tracebacks we never show
-    program: Callable[[Sequence[str]], int] = pkgutil.resolve_name(lean or _TOOL)
+    program: Callable[[Sequence[str]], int] = pkgutil.resolve_name(_LEAN.get(name, _TOOL))
     return program(words)
 
 

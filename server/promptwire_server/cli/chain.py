@@ -14,10 +14,10 @@ from promptwire import Promptwire, chainfile
 from promptwire import v1 as pb
 from promptwire_server.cli.connection import DEFAULT_TIMEOUT_S, HERE, Connection, Seconds
 from promptwire_server.cli.exits import CommandError, ExitCode
-from promptwire_server.cli.plan import show_faults, show_plan
+from promptwire_server.cli.plan import found_here, show_faults, show_plan
 from promptwire_server.cli.progress import Progress
 from promptwire_server.cli.render import error_console, note, one_line, write
-from promptwire_server.cli.sources import inputs_of, read_text, text_or_file
+from promptwire_server.cli.sources import STDIN, inputs_of, read_text, text_or_file
 from promptwire_server.core.clock import SystemClock
 
 _FRAMES_A_SECOND = 10
@@ -49,6 +49,7 @@ Json = Annotated[bool, Parameter(help="The server's answer as one line of JSON, 
 
 def run(
     chain: File,
+    /,
     *,
     inputs: Inputs = _NONE,
     output: Annotated[str, Parameter(alias="-o", help="Print this one of the chain's outputs in place of the last step's text.")] = "",
@@ -67,23 +68,28 @@ def run(
 
 
 def validate(
-    chain: File, *, inputs: Inputs = _NONE, json: Json = False, timeout: Seconds = DEFAULT_TIMEOUT_S, connection: Connection = HERE
+    chain: File, /, *, inputs: Inputs = _NONE, json: Json = False, timeout: Seconds = DEFAULT_TIMEOUT_S, connection: Connection = HERE
 ) -> int:
     """Check a chain without running it: its plan, or every fault with file and line."""
-    file = _load(chain)
-    inputs.add_to(file.request)
-    checked = asyncio.run(_checked(connection.open(timeout), file.request))
+    try:
+        file = _load(chain)
+    except chainfile.ChainFileError as error:
+        checked, lines = found_here(error)
+    else:
+        inputs.add_to(file.request)
+        checked = asyncio.run(_checked(connection.open(timeout), file.request))
+        lines = [file.line_of(fault.field) for fault in checked.faults]
     if json:
         write(one_line(checked) + "\n")
     elif checked.valid:
         show_plan(checked)
     else:
-        show_faults(checked, file, str(chain))
+        show_faults(checked, lines, "standard input" if str(chain) == STDIN else str(chain))
     return ExitCode.OK if checked.valid else ExitCode.USAGE
 
 
 def _load(path: Path) -> chainfile.ChainFile:
-    if str(path) == "-":
+    if str(path) == STDIN:
         return chainfile.read(read_text(path), source="standard input")
     return chainfile.open_file(path)
 

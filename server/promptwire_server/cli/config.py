@@ -3,14 +3,12 @@
 import json
 from typing import Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 
 from promptwire_server import config as configuration
 from promptwire_server.cli.exits import ExitCode
 from promptwire_server.cli.render import note, write
 from promptwire_server.cli.settings import complain_of, load
-
-app = App(name="config", help="Check, show or describe the server's configuration; no server is needed.")
 
 File = Annotated[
     str | None, Parameter(name="--config", alias="-c", help="The file. Default: $PROMPTWIRE_CONFIG, else none: environment and defaults.")
@@ -18,7 +16,6 @@ File = Annotated[
 Pairs = Annotated[tuple[str, ...], Parameter(name="--set", help="key.path=value, which wins over the file; may be repeated.")]
 
 
-@app.command
 def check(file: File = None, *, pairs: Pairs = ()) -> int:
     """Find every fault of a configuration at once, each with its key and where it stands. Exit code 2 when there is one."""
     settings = _loaded(file, pairs)
@@ -30,7 +27,6 @@ def check(file: File = None, *, pairs: Pairs = ()) -> int:
     return ExitCode.OK
 
 
-@app.command
 def show(file: File = None, *, pairs: Pairs = ()) -> int:
     """Print the configuration in effect as YAML: every key with its value and where it came from. Secrets are masked."""
     settings = _loaded(file, pairs)
@@ -40,7 +36,6 @@ def show(file: File = None, *, pairs: Pairs = ()) -> int:
     return ExitCode.OK
 
 
-@app.command
 def schema() -> int:
     """Print the JSON Schema of the file, for editors: every key with its meaning and an example."""
     write(json.dumps(configuration.json_schema(), indent=2, ensure_ascii=False) + "\n")

@@ -6,7 +6,7 @@ import traceback
 from cyclopts import CycloptsError, UnknownCommandError
 from rich.text import Text
 
-from promptwire import errors
+from promptwire import ChainFileError, errors
 from promptwire_server.cli.exits import CommandError, ExitCode
 from promptwire_server.cli.manual import PAGES
 from promptwire_server.cli.render import error_console, printable
@@ -30,6 +30,7 @@ _JUDGEMENTS: tuple[tuple[type[errors.PromptwireError], ExitCode, str | None], ..
     (errors.UpstreamFailed, ExitCode.FAILED, "try again later, or name another model with -m"),
     (errors.Overloaded, ExitCode.UNREACHABLE, "try again later, or allow more time with --timeout"),
     (errors.Unavailable, ExitCode.UNREACHABLE, None),
+    (errors.EventsCompacted, ExitCode.FAILED, "run it again"),
     (errors.DeadlineExceeded, ExitCode.DEADLINE, "allow more time with --timeout"),
 )
 
@@ -63,6 +64,9 @@ def _report_call(error: errors.PromptwireError) -> ExitCode:
     message = error.message
     if type(error) is errors.Unavailable and not error.reason:  # gRPC's own words, which begin with its inner parts
         message = f"cannot reach the server: {message.rpartition('last error: ')[2].removeprefix('UNKNOWN: ')}"
+    if isinstance(error, ChainFileError):
+        title = f"{error.source} has {len(error.faults)} faults:\n" if len(error.faults) > 1 else ""
+        return _say(title + error.message, "correct the file; nothing was sent", code)
     more = [f"{item.field}: {item.message}" for item in error.violations[1:]]
     if error.retry_after_s:
         hint = f"{hint} (in {error.retry_after_s:g} s)"

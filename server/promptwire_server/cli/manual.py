@@ -16,9 +16,10 @@ class Page(NamedTuple):
     """One command. Where its code is, is a name: nothing is imported before it is called."""
 
     name: str
-    code: str
+    code: str  # empty: it has `parts` only
     summary: str  # the first line stands in the list of commands
     examples: str = ""
+    parts: "tuple[Page, ...]" = ()
 
     @property
     def end(self) -> str:
@@ -79,14 +80,41 @@ The file is checked here, then by the server, which knows the models. Inputs are
     ),
     Page(
         "config",
-        "promptwire_server.cli.config:app",
+        "",
         "Check, show or describe the server's configuration; no server is needed.",
         """\
   promptwire config check promptwire.yaml
-  promptwire config check --set server.listen=0.0.0.0:50051
   promptwire config show promptwire.yaml | grep -v default
   promptwire config schema > promptwire.schema.json
 """,
+        parts=(
+            Page(
+                "check",
+                "promptwire_server.cli.config:check",
+                "Find every fault of a configuration at once, each with its key and where it stands.",
+                """\
+  promptwire config check promptwire.yaml
+  promptwire config check --set server.listen=0.0.0.0:50051
+""",
+            ),
+            Page(
+                "show",
+                "promptwire_server.cli.config:show",
+                "Print the configuration in effect as YAML: every value and where it came from. Secrets are masked.",
+                """\
+  promptwire config show
+  promptwire config show promptwire.yaml | grep -v default
+""",
+            ),
+            Page(
+                "schema",
+                "promptwire_server.cli.config:schema",
+                "Print the JSON Schema of the file, for editors: every key with its meaning and an example.",
+                """\
+  promptwire config schema > promptwire.schema.json
+""",
+            ),
+        ),
     ),
     Page("health", "promptwire_server.cli.health:main", "Say by the exit code whether a server takes calls, for probes."),
     Page(

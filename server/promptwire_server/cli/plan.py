@@ -1,5 +1,7 @@
 """Shows what a check of a chain found: its plan, or its faults."""
 
+from collections.abc import Sequence
+
 from promptwire import chainfile
 from promptwire import v1 as pb
 from promptwire_server.cli.render import note, print_table, printable, write
@@ -14,13 +16,18 @@ def show_plan(checked: pb.ValidateChainResponse) -> None:
     note(f"valid: at most {checked.max_model_calls} model calls{cost}; hash {checked.chain_hash[:12]}")
 
 
-def show_faults(checked: pb.ValidateChainResponse, file: chainfile.ChainFile, source: str) -> None:
-    """Every fault as `file:line  path  message`, in the order of the file."""
-    faults = [(file.line_of(fault.field), fault) for fault in checked.faults]
-    for line, fault in sorted(faults, key=lambda found: found[0]):
-        inside = f" (line {fault.line} of the template)" if fault.line > 1 else ""
+def show_faults(checked: pb.ValidateChainResponse, lines: Sequence[int], source: str) -> None:
+    """Every fault as `file:line  path  message`, in the order of the file; `lines` has one of the file for each."""
+    for line, fault in sorted(zip(lines, checked.faults, strict=True), key=lambda found: found[0]):
         path = fault.field.removeprefix("run.").removeprefix("spec.") or "(chain)"
+        inside = f" (line {fault.line} of the template)" if fault.line > 1 else ""
         write(f"{source}:{line}  {path}  {printable(fault.message)}{inside}\n")
+
+
+def found_here(error: chainfile.ChainFileError) -> tuple[pb.ValidateChainResponse, list[int]]:
+    """The faults of a file that could not be read as a chain, as a server would tell them, and their lines in the file."""
+    faults = [pb.ChainFault(field=fault.path, message=fault.message, reason=pb.ERROR_REASON_INVALID_FIELD) for fault in error.faults]
+    return pb.ValidateChainResponse(faults=faults), [fault.line for fault in error.faults]
 
 
 def _row(step: pb.PlannedStep) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.padding import Padding
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
@@ -15,6 +16,7 @@ from promptwire_server.core.clock import Clock
 
 _TAIL_CHARACTERS = 500  # of a running step's text: more than a line of any terminal shows
 _FRAME_LINES = 4  # below and above the steps
+_ECHO_CELLS = 3  # room for the "^C" that a terminal shows: in a full line it would wrap, and the view lose its place
 
 _MARKS = {
     pb.STEP_STATE_SUCCEEDED: ("✓", "green"),
@@ -140,7 +142,8 @@ class Progress:
         for step in steps[hidden:]:
             table.add_row(*self._row(step))
         table.expand = True
-        yield Group(Text(f"… {hidden} before", style="dim"), table) if hidden else table
+        view = Group(Text(f"… {hidden} before", style="dim"), table) if hidden else table
+        yield Padding(view, (0, _ECHO_CELLS, 0, 0))
 
     def _row(self, step: StepView) -> Iterator[RenderableType]:
         mark, style = _MARKS.get(step.state, ("", ""))
@@ -149,7 +152,7 @@ class Progress:
         yield Text(printable(step.model), style="cyan")
         took_s = self._clock.monotonic() - step.began_s if step.took_s is None else step.took_s
         tokens = f"{step.usage.output_tokens} tok" if step.usage.output_tokens else ""
-        yield Text("" if step.state == pb.STEP_STATE_SKIPPED else f"{time_text(took_s):>6}  {tokens}", style="dim")
+        yield Text("" if step.state == pb.STEP_STATE_SKIPPED else f"{took_s:5.1f} s  {tokens}", style="dim")
         yield Preview(step.remark or step.text, style if step.remark else "", from_end=step.running)
 
     def _step(self, event: pb.RunEvent) -> StepView:

@@ -16,10 +16,10 @@ Flags = Mapping[str, str | bool | None]  # by dotted key path; None was not give
 
 
 def load(path: str | None, flags: Flags, pairs: Iterable[str]) -> config.Settings:
-    """The settings; `pairs` are "key.path=value" and win over the flags. Raises CommandError, and ConfigError with every fault."""
+    """The settings; `pairs` are "key.path=value"; the flags win over them. Raises CommandError, and ConfigError with every fault."""
     given = {key: value for key, value in flags.items() if value is not None}
     # The one place besides the configuration that touches the environment, and only to hand it on.
-    return config.load(path, os.environ, {**given, **overrides_of(pairs)}, vendors=VENDORS)
+    return config.load(path, os.environ, {**overrides_of(pairs), **given}, vendors=VENDORS)
 
 
 def overrides_of(pairs: Iterable[str]) -> dict[str, Raw]:

@@ -8,6 +8,7 @@ from typing import BinaryIO
 from promptwire import v1 as pb
 from promptwire_server.cli.exits import CommandError
 
+STDIN = "/dev/stdin"  # what `-` is turned into, since the library takes a bare hyphen for an option
 _MAX_BYTES = 64 << 20  # of one file or of standard input; a server takes less, but may be told to take more
 
 
@@ -16,8 +17,8 @@ def prompt_of(words: tuple[str, ...]) -> str:
 
     Empty when there is neither, which on a terminal means a conversation.
     """
-    said = " ".join(word for word in words if word != "-")
-    piped = read_stdin().strip("\n") if "-" in words or not sys.stdin.isatty() else ""
+    said = " ".join(word for word in words if word != STDIN)
+    piped = read_stdin().strip("\n") if STDIN in words or not sys.stdin.isatty() else ""
     return "\n\n".join(text for text in (said, piped) if text)
 
 
@@ -50,7 +51,7 @@ def image_part(path: Path) -> pb.ContentPart:
 
 def read_text(path: Path) -> str:
     """A file as text; `-` is standard input."""
-    if str(path) == "-":
+    if str(path) in ("-", STDIN):
         return read_stdin()
     with path.open("rb") as file:
         return _decoded(_bounded(file, str(path)), str(path))

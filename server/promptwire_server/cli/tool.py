@@ -9,7 +9,8 @@ from cyclopts import App, CycloptsError, Parameter
 
 from promptwire_server.cli.errors import report
 from promptwire_server.cli.exits import EXIT_CODES, ExitCode
-from promptwire_server.cli.manual import INTRODUCTION, PAGES
+from promptwire_server.cli.manual import INTRODUCTION, PAGES, Page
+from promptwire_server.cli.sources import STDIN
 
 app = App(
     name="promptwire",
@@ -24,14 +25,25 @@ app = App(
     result_action="return_value",
 )
 
+
+def _add(to: App, page: Page) -> None:
+    if not page.parts:
+        to.command(page.code, name=page.name, help=page.summary, help_epilogue=page.end)
+        return
+    group = App(name=page.name, help=page.summary, help_epilogue=page.end)
+    for part in page.parts:
+        _add(group, part)
+    to.command(group)
+
+
 for _page in PAGES:
-    app.command(_page.code, name=_page.name, help=_page.summary, help_epilogue=_page.end)
+    _add(app, _page)
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run a command; its exit code. Errors are told on standard error, never as a traceback."""
     try:
-        result = app(list(arguments))
+        result = app([STDIN if word == "-" else word for word in arguments])
         sys.stdout.flush()
     except BrokenPipeError:
         # What is still buffered would be written, in vain and with a complaint, when Python ends.

@@ -1,0 +1,136 @@
+"""Errors as people see them, and exit codes."""
+
+import re
+from collections.abc import Iterator
+
+import grpc
+import pytest
+from google.protobuf.duration_pb2 import Duration
+from google.rpc import error_details_pb2
+
+from promptwire import errors
+from promptwire_server.cli.errors import judge, report
+from promptwire_server.cli.exits import EXIT_CODES, ExitCode
+from promptwire_server.cli.render import printable
+from tests.unit.cli.conftest import Command
+from tests.unit.cli.fake_server import FakeServer, Fault
+
+Status = grpc.StatusCode
+# Words of the Python client, which mean nothing to who types commands.
+_PYTHON = re.compile(r"\w+\(\)|timeout_s|retry_after_s|fallback_models|restart_policy|oldest_sequence|api_key|server_info")
+
+
+def every_error(kind: type[errors.PromptwireError] = errors.PromptwireError) -> Iterator[type[errors.PromptwireError]]:
+    for each in kind.__subclasses__():
+        yield each
+        yield from every_error(each)
+
+
+def test_nobody_there_is_told_with_the_address(command: Command, dead_target: str) -> None:
+    outcome = command("models", "--target", dead_target, "--timeout", "5")
+    assert outcome.code == ExitCode.UNREACHABLE
+    assert outcome.err.startswith("error: cannot reach the server: ")
+    assert "Connection refused" in outcome.err.splitlines()[0]
+    assert f"is it running at {dead_target}? promptwire serve" in outcome.err
+    assert outcome.out == ""
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "exit_code"),
+    [
+        (Status.INVALID_ARGUMENT, "INVALID_FIELD", ExitCode.USAGE),
+        (Status.NOT_FOUND, "NOT_FOUND", ExitCode.USAGE),
+        (Status.UNAUTHENTICATED, "CREDENTIAL_INVALID", ExitCode.DENIED),
+        (Status.PERMISSION_DENIED, "POLICY_DENIED", ExitCode.DENIED),
+        (Status.FAILED_PRECONDITION, "BLOCKED_INPUT", ExitCode.DENIED),
+        (Status.RESOURCE_EXHAUSTED, "RATE_LIMITED", ExitCode.LIMITED),
+        (Status.RESOURCE_EXHAUSTED, "BUDGET_EXHAUSTED", ExitCode.LIMITED),
+        (Status.RESOURCE_EXHAUSTED, "TOO_LARGE", ExitCode.USAGE),
+        (Status.UNAVAILABLE, "UPSTREAM_RATE_LIMITED", ExitCode.LIMITED),
+        (Status.UNAVAILABLE, "UPSTREAM_FAILED", ExitCode.FAILED),
+        (Status.UNAVAILABLE, "OVERLOADED", ExitCode.UNREACHABLE),
+        (Status.DEADLINE_EXCEEDED, "DEADLINE", ExitCode.DEADLINE),
+        (Status.UNIMPLEMENTED, "DISABLED", ExitCode.FAILED),
+        (Status.ABORTED, "CHAIN_FAILED", ExitCode.FAILED),
+        (Status.INTERNAL, "INTERNAL", ExitCode.FAILED),
+    ],
+)
+def test_the_exit_code_follows_the_reason(ask: Command, server: FakeServer, code: Status, reason: str, exit_code: ExitCode) -> None:
+    server.script.fault = Fault(code, "this is wrong", reason)
+    outcome = ask("chat", "hi", "--json")
+    assert outcome.code == exit_code
+    error, hint, request = outcome.err.splitlines()
+    assert (error, request) == ("error: this is wrong", "request: req-fake")
+    assert hint.startswith("hint: ")
+    assert outcome.out == ""
+
+
+def test_every_violation_is_told(ask: Command, server: FakeServer) -> None:
+    violation = error_details_pb2.BadRequest.FieldViolation
+    bad = error_details_pb2.BadRequest(
+        field_violations=[violation(field="model", description="unknown"), violation(field="x", description="y")]
+    )
+    server.script.fault = Fault(Status.INVALID_ARGUMENT, "model: unknown (and 1 more)", "INVALID_FIELD", (bad,))
+    assert "x: y" in ask("chat", "hi").err.splitlines()
+
+
+def test_when_to_come_back_is_told(ask: Command, server: FakeServer) -> None:
+    retry = error_details_pb2.RetryInfo(retry_delay=Duration(seconds=2, nanos=500_000_000))
+    server.script.fault = Fault(Status.RESOURCE_EXHAUSTED, "10 requests a minute", "RATE_LIMITED", (retry,))
+    assert "hint: try again later (in 2.5 s)" in ask("chat", "hi").err
+
+
+@pytest.mark.parametrize("kind", sorted(every_error(), key=lambda kind: kind.__name__))
+def test_no_hint_speaks_of_python(kind: type[errors.PromptwireError]) -> None:
+    if kind.__name__ == "ChainFileError":
+        return  # told by its lines
+    code, hint = judge(kind("wrong"))
+    assert not _PYTHON.search(hint)
+    assert code in ExitCode
+
+
+def test_a_bug_is_told_without_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        {}["missing"]  # noqa: B018 - raises
+    except KeyError as error:
+        assert report(error) == ExitCode.FAILED
+    told = capsys.readouterr().err
+    assert "Traceback" not in told
+    assert "KeyError: 'missing' (at " in told
+    assert "please report it" in told
+
+
+def test_the_exit_codes_that_exist_are_those_in_the_table() -> None:
+    assert {int(word) for word in re.findall(r"^ +(\d+)", EXIT_CODES, re.MULTILINE)} == {int(code) for code in ExitCode}
+
+
+def test_a_text_cannot_steer_the_terminal() -> None:
+    assert printable("a\x1b]0;title\x07b\x9b2Jc\td\ne\r") == "a]0;titleb2Jc\td\ne"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("chatt",), "error: there is no command 'chatt'; did you mean chat?"),
+        (("xyzzy",), "error: there is no command 'xyzzy'; there are serve, chat,"),
+        (("chat", "hi", "--bogus"), "error: unknown option: --bogus"),
+        (("models", "--timeout", "soon"), "error: invalid value for --timeout"),
+        (("run",), 'error: command "run" parameter CHAIN requires an argument'),
+        (("chat", "hi", "--target", "https://example.com"), "error: target 'https://example.com' is no gRPC target"),
+        (("chat", "hi", "--plaintext", "--tls-ca", "ca.pem"), "error: --plaintext and --tls-… exclude each other"),
+        (("chat", "hi", "--tls-cert", "me.pem"), "error: --tls-cert and --tls-key go together"),
+        (("chat", "hi", "--tls-ca", "/nowhere/ca.pem"), "error: /nowhere/ca.pem: No such file or directory"),
+        (("health", "--timeout", "soon"), "error: argument --timeout: invalid float value: 'soon'"),
+        (("serve", "--bogus"), "error: unrecognized arguments: --bogus"),
+    ],
+)
+def test_wrong_usage_is_told_in_a_line(command: Command, arguments: tuple[str, ...], told: str) -> None:
+    outcome = command(*arguments)
+    assert outcome.code == ExitCode.USAGE
+    assert outcome.err.startswith(told)
+    assert outcome.out == ""
+
+
+def test_wrong_usage_of_a_command_points_at_its_help(command: Command) -> None:
+    assert "hint: `promptwire chat --help`" in command("chat", "hi", "--bogus").err
+    assert "hint: `promptwire serve --help`" in command("serve", "--bogus").err
