@@ -93,7 +93,7 @@ class _Reading:
         except ValueError as error:
             self._fault(path, node, str(error))
             return None
-        value = unset_or(text) if node.style is None and text != node.value else text
+        value = unset_or(text) if text != node.value else text
         return str(self._path.parent.absolute() / Path(value).expanduser()) if value and is_path(path) else value
 
     def _plain(self, node: yaml.Node) -> Raw:

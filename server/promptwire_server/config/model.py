@@ -230,7 +230,7 @@ class OpenAI(Section):
     kind: Literal["openai"] = Field(description="The dialect it speaks.", examples=["openai"])
     base_url: str | None = Field(
         None,
-        pattern=r"^https?://[^\s?#]+$",
+        pattern=r"^https?://[^\s?#@]+$",
         description="Where it is. Default: the vendor's.",
         examples=["https://api.openai.com/v1", "http://127.0.0.1:8000/v1"],
     )

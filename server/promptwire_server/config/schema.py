@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from promptwire_server.config.model import File
+from promptwire_server.config.model import File, Section
 from promptwire_server.config.settings import KeyPath
 
 Json = str | int | float | bool | list["Json"] | dict[str, "Json"] | None
@@ -12,8 +12,19 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 def json_schema() -> dict[str, Json]:
     """The schema (draft 2020-12), with a description and examples for every key."""
     schema: dict[str, Json] = File.model_json_schema(by_alias=True)
+    for section in Section.__subclasses__():
+        defined = schema if section is File else _object(_object(schema["$defs"])[section.__name__])
+        _write_defaults(section, _object(defined["properties"]))
     schema.pop("description", None)
     return {"$schema": _DIALECT, "title": "Configuration of the Promptwire server", **{k: v for k, v in schema.items() if k != "title"}}
+
+
+def _write_defaults(section: type[Section], properties: dict[str, Json]) -> None:
+    """Defaults as people write them: "30s" where pydantic has 30.0."""
+    for key, value in section.model_construct().model_dump(mode="json", by_alias=True).items():
+        described = _object(properties[key])
+        if "default" in described:
+            described["default"] = value
 
 
 def keys_at(path: KeyPath) -> list[str]:

@@ -24,12 +24,14 @@ class Tree:
             inner = _child(holder, key)
             if not isinstance(inner, dict | list):
                 inner = [] if following.isdigit() else {}
-                _set(holder, key, inner)
+                if not _set(holder, key, inner):
+                    break
             holder = inner
-        if _set(holder, path[-1], value):
-            self.mark(path, origin)
         else:
-            self.faults.append(Fault(path, "positions of a list are numbers from 0, without gaps", origin))
+            if _set(holder, path[-1], value):
+                self.mark(path, origin)
+                return
+        self.faults.append(Fault(path, "positions of a list are numbers from 0, without gaps", origin))
 
     def mark(self, path: KeyPath, origin: Origin) -> None:
         """Note where the value at `path`, and all within it, came from."""
