@@ -15,7 +15,8 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from promptwire_server.core.clock import Clock
-from promptwire_server.core.errors import DeadlineExceeded, Origin, PromptwireError, UpstreamFailed
+from promptwire_server.core.errors import DeadlineExceeded, PromptwireError
+from promptwire_server.providers.failed import failed
 from promptwire_server.providers.patience import TICK_S, Cause, Patience
 from promptwire_server.providers.upstream import Answer, Endpoint, Request
 
@@ -127,7 +128,7 @@ class AiohttpUpstream:
         if remaining_s <= 0:
             raise DeadlineExceeded.during("upstream")
         if self._closed:
-            raise UpstreamFailed(f"{self._endpoint.name}: its connections are closed, this server is stopping")
+            raise failed(self._endpoint.name, "its connections are closed, this server is stopping")
         return Patience(self._endpoint.name, self._endpoint.timeouts, begun_s=now_s, remaining_s=remaining_s)
 
     async def _send(self, request: Request) -> aiohttp.ClientResponse:
@@ -144,14 +145,14 @@ class AiohttpUpstream:
         encoding = response.headers.get("content-encoding", "identity")
         if encoding.lower() != "identity":
             response.close()
-            raise self._failed("it compresses its answers though told not to; a proxy on the way may be the cause")
+            raise failed(self._endpoint.name, "it compresses its answers though told not to; a proxy on the way may be the cause")
         return response
 
     async def _body(self, response: aiohttp.ClientResponse, patience: Patience, timer: asyncio.Timeout) -> bytes:
         content = response.content
         limit = self._endpoint.bounds.body_bytes
         if (response.content_length or 0) > limit:
-            raise self._failed(f"its answer is longer than {limit} bytes")
+            raise failed(self._endpoint.name, f"its answer is longer than {limit} bytes")
         pieces: list[bytes] = []
         while True:
             if not content.is_eof():
@@ -161,7 +162,7 @@ class AiohttpUpstream:
                 return pieces[0] if len(pieces) == 1 else b"".join(pieces)
             pieces.append(piece)
             if content.total_bytes > limit:
-                raise self._failed(f"its answer is longer than {limit} bytes")
+                raise failed(self._endpoint.name, f"its answer is longer than {limit} bytes")
 
     def _opened(self) -> aiohttp.ClientSession:
         endpoint = self._endpoint
@@ -180,9 +181,6 @@ class AiohttpUpstream:
 
     def _failure(self, error: Exception) -> PromptwireError:
         return _failure(error, self._endpoint)
-
-    def _failed(self, what: str) -> UpstreamFailed:
-        return UpstreamFailed(f"{self._endpoint.name}: {what}", origin=Origin(self._endpoint.name))
 
 
 class AiohttpStream:
@@ -211,7 +209,7 @@ class AiohttpStream:
         except (aiohttp.ClientError, OSError) as error:
             raise _failure(error, self._endpoint) from None
         if self._content.total_bytes > self._endpoint.bounds.stream_bytes:
-            raise self._failed(f"its stream is longer than {self._endpoint.bounds.stream_bytes} bytes")
+            raise failed(self._endpoint.name, f"its stream is longer than {self._endpoint.bounds.stream_bytes} bytes")
         return data
 
     def progress(self) -> None:
@@ -246,13 +244,10 @@ class AiohttpStream:
             return self._patience.until_first_token_s(self._since_s)
         return self._patience.until_idle_s(now_s if self._since_s is None else self._since_s)
 
-    def _failed(self, what: str) -> UpstreamFailed:
-        return UpstreamFailed(f"{self._endpoint.name}: {what}", origin=Origin(self._endpoint.name))
-
 
 def _failure(error: Exception, endpoint: Endpoint) -> PromptwireError:
     """What went wrong, without the words of the other side."""
-    return UpstreamFailed(f"{endpoint.name}: {_reason(error, endpoint)}", origin=Origin(endpoint.name))
+    return failed(endpoint.name, _reason(error, endpoint))
 
 
 def _reason(error: Exception, endpoint: Endpoint) -> str:  # noqa: PLR0911 - one line a kind

@@ -4,7 +4,8 @@ Follows the WHATWG standard (lines end in LF, CRLF or CR; comments; several data
 and event, and refuses bytes that are no UTF-8 instead of replacing them: a replaced character in an answer would be a silent lie.
 """
 
-from promptwire_server.core.errors import Origin, UpstreamFailed
+from promptwire_server.core.errors import UpstreamFailed
+from promptwire_server.providers.failed import failed
 
 ServerEvent = tuple[str, str]  # the event's name (empty: none was given) and its data
 
@@ -68,7 +69,7 @@ class Parser:
         try:
             text = block.decode()
         except UnicodeDecodeError:
-            raise self._failed("its stream is not UTF-8") from None
+            raise failed(self._provider, "its stream is not UTF-8") from None
         events: list[ServerEvent] = []
         for lines in text.split("\n\n"):
             if lines.startswith(_PLAIN) and "\n" not in lines:
@@ -98,12 +99,9 @@ class Parser:
 
     def _check(self, event_bytes: int, line_bytes: int) -> None:
         if line_bytes > self._max_line_bytes:
-            raise self._failed(f"it sent a line of more than {self._max_line_bytes} bytes")
+            raise failed(self._provider, f"it sent a line of more than {self._max_line_bytes} bytes")
         if event_bytes > self._max_event_bytes:
-            raise self._failed(f"it sent an event of more than {self._max_event_bytes} bytes")
-
-    def _failed(self, what: str) -> UpstreamFailed:
-        return UpstreamFailed(f"{self._provider}: {what}", origin=Origin(self._provider))
+            raise failed(self._provider, f"it sent an event of more than {self._max_event_bytes} bytes")
 
 
 def _event(lines: str) -> ServerEvent | None:

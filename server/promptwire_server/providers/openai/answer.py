@@ -7,10 +7,10 @@ import orjson
 from promptwire import v1 as pb
 from promptwire_server.core.answer import started
 from promptwire_server.core.call import Call
-from promptwire_server.core.errors import Origin, UpstreamFailed
 from promptwire_server.core.ids import Ids
 from promptwire_server.core.reply import Event
 from promptwire_server.providers.estimate import prompt_tokens, tokens_of
+from promptwire_server.providers.failed import failed
 from promptwire_server.providers.json_value import Json, JsonObject, dumped, list_in, object_in, text_in
 from promptwire_server.providers.openai.call_ids import CallIds
 from promptwire_server.providers.openai.errors import error_in
@@ -75,7 +75,7 @@ class Answer:
     def _end(self, out: list[Event]) -> None:
         """The terminal marker. Raises UpstreamFailed when a candidate had not finished: somebody on the way has covered up a failure."""
         if any(lane.finish is None for lane in self._lanes.values()) or not self._lanes:
-            raise self._failed("the stream ended without a finish reason")
+            raise failed(self._provider, "the stream ended without a finish reason")
         for lane in self._lanes.values():
             lane.finished(out)
         self.done = True
@@ -88,7 +88,7 @@ class Answer:
         for choice in list_in(body.get("choices")):
             self._choice(object_in(choice), out)
         if not self._lanes:
-            raise self._failed("its answer has no choices")
+            raise failed(self._provider, "its answer has no choices")
         return self._response(with_parts=True)
 
     def partial(self) -> pb.ChatResponse:
@@ -105,7 +105,7 @@ class Answer:
         except orjson.JSONDecodeError:
             chunk = None
         if not isinstance(chunk, dict):
-            raise self._failed("it sent an event that is not a JSON object")
+            raise failed(self._provider, "it sent an event that is not a JSON object")
         return chunk
 
     def _look_through(self, chunk: JsonObject, name: str) -> None:
@@ -122,33 +122,30 @@ class Answer:
 
     def _choice(self, choice: JsonObject, out: list[Event]) -> None:
         lane = self._lane(choice)
-        fragment = choice.get("delta") or choice.get("message")
-        if isinstance(fragment, dict):
-            part = lane.text
-            content = fragment.get("content")
-            # Most chunks are this: one more piece of the text and nothing else.
-            if (
-                part is not None
-                and len(fragment) == 1
-                and content
-                and isinstance(content, str)
-                and choice.keys() == lane.shape
-                and choice.get("finish_reason") is None
-                and choice.get("logprobs") is None
-            ):
-                part.pieces.append(content)
-                out.append(Event(part_delta={**part.where, "text": content}))
-                return
-            self._rest_of_choice(lane, choice)
-            lane.take(fragment, out)
-        else:
-            self._rest_of_choice(lane, choice)
+        fragment = object_in(choice.get("delta", choice.get("message")))
+        part = lane.text
+        content = fragment.get("content")
+        # Most chunks are this: one more piece of the text and nothing else.
+        if (
+            part is not None
+            and len(fragment) == 1
+            and content
+            and isinstance(content, str)
+            and choice.keys() == lane.shape
+            and choice.get("finish_reason") is None
+            and choice.get("logprobs") is None
+        ):
+            part.pieces.append(content)
+            out.append(Event(part_delta={**part.where, "text": content}))
+            return
+        self._rest_of_choice(lane, choice)
+        lane.take(fragment, out)
 
     def _rest_of_choice(self, lane: Lane, choice: JsonObject) -> None:
         lane.shape = frozenset(choice)
         finish = choice.get("finish_reason")
         if finish == "error":
-            raise self._failed("the answer ended in an error")
+            raise failed(self._provider, "the answer ended in an error")
         if isinstance(finish, str) and finish:
             lane.finish = finish
         if logprobs := choice.get("logprobs"):
@@ -159,7 +156,7 @@ class Answer:
     def _lane(self, choice: JsonObject) -> Lane:
         index = choice.get("index", 0)
         if not isinstance(index, int) or not 0 <= index < _MOST_CANDIDATES:
-            raise self._failed("it sent a choice whose index is none")
+            raise failed(self._provider, "it sent a choice whose index is none")
         lane = self._lanes.get(index)
         if lane is None:
             lane = self._lanes[index] = Lane(index, self._provider, ids=self._ids, audio_type=self._audio_type)
@@ -183,6 +180,3 @@ class Answer:
 
     def _said_tokens(self) -> int:
         return tokens_of(sum(lane.characters() for lane in self._lanes.values()))
-
-    def _failed(self, what: str) -> UpstreamFailed:
-        return UpstreamFailed(f"{self._provider}: {what}", origin=Origin(self._provider))

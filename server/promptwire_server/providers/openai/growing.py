@@ -4,7 +4,7 @@ from base64 import b64decode
 from binascii import Error as Base64Error
 
 from promptwire import v1 as pb
-from promptwire_server.core.errors import UpstreamFailed
+from promptwire_server.providers.failed import failed
 
 
 class Growing:
@@ -59,14 +59,14 @@ class Growing:
                 if self.name:
                     media.uri = self.name
                 else:
-                    media.data = b"".join(map(decoded, self.pieces))
+                    media.data = b"".join(decoded(piece, provider) for piece in self.pieces)
                 return pb.ContentPart(media=media)
         return pb.ContentPart(provider_part=pb.ProviderPart(provider=provider, type=self.kind, json=whole))
 
 
-def decoded(base64: str) -> bytes:
+def decoded(base64: str, provider: str) -> bytes:
     """The bytes. Raises UpstreamFailed."""
     try:
         return b64decode(base64, validate=True)
     except (Base64Error, ValueError):
-        raise UpstreamFailed("the provider sent media that are not base64") from None
+        raise failed(provider, "it sent media that are not base64") from None

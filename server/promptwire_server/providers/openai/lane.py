@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from promptwire import v1 as pb
 from promptwire_server.core.answer import emptied
-from promptwire_server.core.errors import UpstreamFailed
 from promptwire_server.core.reply import Event
+from promptwire_server.providers.failed import failed
 from promptwire_server.providers.json_value import Json, JsonObject, dumped, list_in, object_in, text_in
 from promptwire_server.providers.openai.call_ids import CallIds
 from promptwire_server.providers.openai.details import Details
@@ -117,7 +117,7 @@ class Lane:
 
     def _open(self, kind: str) -> Growing:
         if len(self._parts) >= MAX_PARTS:
-            raise UpstreamFailed(f"the provider sent more than {MAX_PARTS} parts")
+            raise failed(self._provider, f"it sent more than {MAX_PARTS} parts")
         part = Growing(kind, self.index, len(self._parts))
         self._parts.append(part)
         return part
@@ -185,7 +185,7 @@ class Lane:
         if isinstance(identifier := audio.get("id"), str):
             part.state = dumped({"audio": {"id": identifier}}).encode()
         if data := text_in(audio.get("data")):
-            out.append(Event(part_delta={**part.where, "data": decoded(data)}))
+            out.append(Event(part_delta={**part.where, "data": decoded(data, self._provider)}))
             part.pieces.append(data)
         if transcript := text_in(audio.get("transcript")):
             part.transcript.append(transcript)
@@ -195,7 +195,7 @@ class Lane:
         for item in map(object_in, list_in(value)):
             link = text_in(object_in(item.get("image_url")).get("url"))
             head, comma, data = link.partition(",")
-            image = decoded(data) if comma and head.startswith("data:") and head.endswith(";base64") else None
+            image = decoded(data, self._provider) if comma and head.startswith("data:") and head.endswith(";base64") else None
             part = self._open("media")
             if image is None:
                 part.mime_type, part.name = "image/*", link

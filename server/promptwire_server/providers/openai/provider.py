@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from promptwire import v1 as pb
 from promptwire_server.core.call import Call
 from promptwire_server.core.clock import Clock
-from promptwire_server.core.errors import Origin, PromptwireError, UpstreamFailed
+from promptwire_server.core.errors import PromptwireError
 from promptwire_server.core.ids import Ids
 from promptwire_server.core.reply import Batch, Event, Reply
 from promptwire_server.core.secret import Secret
 from promptwire_server.providers import estimate, sse
 from promptwire_server.providers.attempt import Try
+from promptwire_server.providers.failed import failed
 from promptwire_server.providers.interruption import interrupted
 from promptwire_server.providers.json_value import list_in, object_in, parsed_object, text_in
 from promptwire_server.providers.openai.answer import DONE, Answer
@@ -114,7 +115,7 @@ class OpenAI:
     def _parsed(self, body: bytes, answer: Answer) -> pb.ChatResponse:
         parsed = parsed_object(body)
         if parsed is None:
-            raise UpstreamFailed(f"{self.name}: its answer is not a JSON object; check base_url", origin=Origin(self.name, _SUCCESS))
+            raise failed(self.name, "its answer is not a JSON object; check base_url", http_status=_SUCCESS)
         return answer.whole(parsed)
 
     async def _streamed(self, request: Request, answer: Answer, attempt: Try) -> Reply:
@@ -161,7 +162,7 @@ class _Reading:
         if not data:
             # The marker counts without its blank line; anything else that was cut off does not.
             if self._parser.rest() != DONE:
-                raise UpstreamFailed(f"{self._name}: its stream stopped before its end", origin=Origin(self._name))
+                raise failed(self._name, "its stream stopped before its end")
             self._answer.take([("", DONE)], out)
         else:
             self._answer.take(self._parser.feed(data), out)

@@ -1,0 +1,85 @@
+"""What a vendor's failure means."""
+
+import pytest
+
+from promptwire_server.core.errors import (
+    ContextTooLong,
+    PromptwireError,
+    UpstreamAccount,
+    UpstreamFailed,
+    UpstreamInvalidRequest,
+    UpstreamModelUnknown,
+    UpstreamPolicy,
+    UpstreamRateLimited,
+)
+from promptwire_server.providers.classify import Said, error_of
+
+SECRET = "the prompt was: hunter2"
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        (Said(400), UpstreamInvalidRequest),
+        (Said(400, code="context_length_exceeded"), ContextTooLong),
+        (Said(400, message="This model's maximum context length is 8192 tokens"), ContextTooLong),
+        (Said(422, message="prompt is too long"), ContextTooLong),
+        (Said(400, code="content_policy_violation"), UpstreamPolicy),
+        (Said(400, code="content_filter"), UpstreamPolicy),
+        (Said(400, code="invalid_api_key"), UpstreamAccount),
+        (Said(400, code="model_not_found"), UpstreamModelUnknown),
+        (Said(401), UpstreamAccount),
+        (Said(402), UpstreamAccount),
+        (Said(403), UpstreamAccount),
+        (Said(403, kind="moderation_blocked"), UpstreamPolicy),
+        (Said(404), UpstreamInvalidRequest),
+        (Said(404, code="model_not_found"), UpstreamModelUnknown),
+        (Said(404, message="The model `x` does not exist"), UpstreamModelUnknown),
+        (Said(408), UpstreamFailed),
+        (Said(409), UpstreamFailed),
+        (Said(413), UpstreamInvalidRequest),
+        (Said(422), UpstreamInvalidRequest),
+        (Said(429), UpstreamRateLimited),
+        (Said(429, code="insufficient_quota"), UpstreamAccount),
+        (Said(429, kind="insufficient_quota"), UpstreamAccount),
+        (Said(500), UpstreamFailed),
+        (Said(503), UpstreamFailed),
+        (Said(529, kind="overloaded_error"), UpstreamFailed),
+        (Said(302), UpstreamFailed),
+        (Said(999), UpstreamFailed),
+        (Said(code="server_error"), UpstreamFailed),
+        (Said(code="rate_limit_exceeded"), UpstreamRateLimited),
+        (Said(code="insufficient_quota"), UpstreamAccount),
+        (Said(code="429"), UpstreamRateLimited),
+        (Said(code="502"), UpstreamFailed),
+        (Said(kind="overloaded_error"), UpstreamFailed),
+        (Said(kind="invalid_request_error"), UpstreamInvalidRequest),
+        (Said(code="context_length_exceeded"), ContextTooLong),
+        (Said(), UpstreamFailed),
+    ],
+)
+def test_status_first_then_code_then_words(said: Said, kind: type[PromptwireError]) -> None:
+    assert type(error_of(said, "v", "m")) is kind
+
+
+@pytest.mark.parametrize("status", [302, 400, 401, 403, 404, 429, 500, 503])
+def test_the_vendors_words_never_leave_and_its_code_does(status: int) -> None:
+    error = error_of(Said(status, code="some_code", message=SECRET, retry_after_s=3.0, request_id="req_1"), "v", "m")
+    assert "hunter2" not in f"{error} {error.origin} {error.metadata} {error.violations}"
+    assert error.message.startswith("v/m: ")
+    assert (error.origin.provider, error.origin.http_status, error.origin.provider_code) == ("v", status, "some_code")
+    assert (error.retry_after_s, error.origin.provider_request_id) == (3.0, "req_1")
+
+
+@pytest.mark.parametrize("code", [SECRET, "x" * 65, "a\nb"])
+def test_prose_in_place_of_a_code_does_not_leave_either(code: str) -> None:
+    assert error_of(Said(400, code=code), "v", "m").origin.provider_code == ""
+
+
+def test_an_unknown_model_may_be_known_elsewhere_and_is_not_asked_for_again() -> None:
+    error = error_of(Said(404, code="model_not_found"), "v", "m")
+    assert (error.elsewhere, error.retryable) == (True, False)
+
+
+def test_a_redirect_comes_with_advice() -> None:
+    assert "base_url" in error_of(Said(307), "v", "m").message
