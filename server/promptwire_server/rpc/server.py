@@ -84,9 +84,9 @@ class Server:
     def __init__(self, settings: ServerSettings, edge: Edge, services: Sequence[tuple[ServiceDescriptor, object]]) -> None:
         self._settings = settings
         self._clock = edge.clock
-        self._edge = edge
-        self.transport = Transport(edge)
-        self._watches = Transport(replace(edge, max_call_s=math.inf))  # a health Watch lasts as long as its client
+        self._edge = replace(edge, max_response_bytes=settings.max_response_bytes)
+        self.transport = Transport(self._edge)
+        self._watches = Transport(replace(self._edge, max_call_s=math.inf))  # a health Watch lasts as long as its client
         self.health = Health([descriptor.full_name for descriptor, _ in services])
         self._health_service = HealthService(self.health)
         self._grpc = self._main(services)

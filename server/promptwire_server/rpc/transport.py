@@ -18,6 +18,7 @@ from promptwire_server.core.errors import (
     InternalError,
     InvalidRequest,
     PromptwireError,
+    TooLarge,
 )
 from promptwire_server.core.ids import Ids
 from promptwire_server.rpc.auth import Authenticator
@@ -44,6 +45,7 @@ class Edge:
     max_call_s: float
     report: Callable[[str, str, str], None]  # (method, request_id, exception as text) of a bug
     finished: Callable[[str, int, str], None]  # (method, status code, reason or "") of every RPC
+    max_response_bytes: int = 64 * 2**20  # of a message; set by the server from its settings
 
 
 class GrpcExchange:
@@ -120,6 +122,9 @@ class GrpcExchange:
         try:
             await self._context.write(message)
         except (grpc.aio.InternalError, grpc.aio.UsageError) as gone:  # how a vanished client, and a stopped server, show up here
+            limit = self._edge.max_response_bytes
+            if message.ByteSize() > limit:
+                raise _too_large(message.ByteSize(), limit) from gone
             raise CallCancelled("the client is gone") from gone
         finally:
             self.blocked_since_s = None
@@ -192,6 +197,8 @@ class Transport:
             if isinstance(request, Malformed):
                 raise InvalidRequest(f"the request does not parse: {_MALFORMED}")  # noqa: TRY301 - mapped below like all others
             response = serialize(await run(request, exchange))
+            if response is not None and len(response) > self._edge.max_response_bytes:
+                raise _too_large(len(response), self._edge.max_response_bytes)  # noqa: TRY301 - as above
         except PromptwireError as error:
             failure = error
         except asyncio.CancelledError:
@@ -231,6 +238,10 @@ def _nothing(response: Message | None) -> bytes | None:  # noqa: ARG001 - a Seri
 def _sequence(message: Message) -> int:
     """The number that a stream's message carries, itself or in its event; 0 when it has none."""
     return getattr(message, "sequence", 0) or getattr(getattr(message, "event", None), "sequence", 0)
+
+
+def _too_large(size_bytes: int, limit_bytes: int) -> TooLarge:
+    return TooLarge(f"the answer has {size_bytes} bytes, more than the {limit_bytes} that a message may have; ask for less, or stream it")
 
 
 def _cancelled_from_outside() -> bool:

@@ -78,7 +78,7 @@ async def test_a_servicer_sees_the_nearer_deadline(serve: Serve) -> None:
         return pb.ChatResponse(text=str(exchange.deadline_s - exchange.arrival_s))
 
     edge = await serve(Chat=remaining, max_call_s=60.0)
-    assert 0 < float((await edge.chat(timeout_s=5.0)).text) <= 5.0
+    assert float((await edge.chat(timeout_s=5.0)).text) == pytest.approx(5.0, abs=0.5)  # grpc-timeout is coarse
     assert float((await edge.chat(timeout_s=500.0)).text) == pytest.approx(60.0)
     assert float((await edge.chat()).text) == pytest.approx(60.0)
 

@@ -8,7 +8,8 @@ import pytest
 from promptwire import v1 as pb
 from promptwire_server.core.errors import InvalidRequest, NotFound, UpstreamFailed
 from promptwire_server.rpc.exchange import Exchange
-from tests.unit.rpc.edge import PREFIX, Running, Serve
+from tests.unit.rpc.edge import PREFIX, Running, Serve, settings
+from tests.unit.rpc.station import delta
 from tests.unit.rpc.wire import failure
 
 _STRING, _MESSAGE = 0x0A, 0x22  # tags of ChatRequest.model and .messages
@@ -176,3 +177,22 @@ async def test_no_text_of_an_error_makes_it_unknown(serve: Serve, text: str) -> 
     edge = await serve(Chat=odd)
     failed = await failure(edge.chat())
     assert (failed.code, failed.reason) == (grpc.StatusCode.NOT_FOUND, "NOT_FOUND")
+
+
+async def test_an_answer_over_the_limit_is_too_large(serve: Serve) -> None:
+    async def huge(request: pb.ChatRequest, exchange: Exchange) -> pb.ChatResponse:
+        return pb.ChatResponse(text="x" * 2**21)
+
+    edge = await serve(Chat=huge, options=settings(max_response_bytes=2**20))
+    failed = await failure(edge.chat())
+    assert (failed.code, failed.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_LARGE")
+    assert await edge.report() == ("promptwire.v1.ChatService.Chat", 8, "TOO_LARGE")
+
+
+async def test_an_event_over_the_limit_is_too_large(serve: Serve) -> None:
+    async def huge(request: pb.StreamChatRequest, exchange: Exchange) -> None:
+        await exchange.send(delta("x" * 2**21))
+
+    edge = await serve(StreamChat=huge, options=settings(max_response_bytes=2**20))
+    assert (await failure(edge.events())).code is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert await edge.report() == ("promptwire.v1.ChatService.StreamChat", 8, "TOO_LARGE")
