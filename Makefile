@@ -73,13 +73,14 @@ $(VENV)/bin/uv:
 	@$(PYTHON) -m venv $(VENV) && $(BIN)/pip install --quiet --disable-pip-version-check uv
 
 $(VENV)/.run: $(VENV)/bin/uv .ci/requirements.txt pyproject.toml clients/python/pyproject.toml
-	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r .ci/requirements.txt
+	@$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r .ci/requirements.txt
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e clients/python -e .
+	@$(BIN)/python -m compileall -q server clients/python/promptwire # compiling at every start costs 5 MB and a second
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run .ci/requirements-dev.txt .ci/requirements-gen.txt
 	@echo "installing what the tests need"
-	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r .ci/requirements-dev.txt
+	@$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r .ci/requirements-dev.txt
 	@$(UV) venv --quiet --clear --python $(BIN)/python $(VENV)/gen
 	@$(UV) pip install --quiet --python $(VENV)/gen/bin/python --require-hashes -r .ci/requirements-gen.txt
 	@touch $@
