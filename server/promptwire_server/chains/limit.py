@@ -12,7 +12,7 @@ class TimeLimit:
     as for a slow reader of events, are never cut in the middle. A cancellation from outside stays a cancellation.
     """
 
-    __slots__ = ("_cancelling", "_fired", "_inside", "_loop", "_task", "_timer", "expired")
+    __slots__ = ("_at", "_cancelling", "_fired", "_inside", "_loop", "_task", "_timer", "expired")
 
     def __init__(self, delay_s: float) -> None:
         """The time runs from now, for the task that runs now."""
@@ -21,7 +21,8 @@ class TimeLimit:
             raise RuntimeError("a TimeLimit belongs to a task")
         self._task = task
         self._loop = asyncio.get_running_loop()
-        self._timer = self._loop.call_later(max(0.0, delay_s), self._expire)
+        self._at = self._loop.time() + max(0.0, delay_s)
+        self._timer: asyncio.TimerHandle | None = None  # set when something is waited for at all
         self._inside = False
         self._fired = False  # has asked the task to stop, which it has not yet done
         self._cancelling = 0
@@ -29,11 +30,14 @@ class TimeLimit:
 
     def close(self) -> None:
         """No more limit."""
-        self._timer.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
 
     def __enter__(self) -> Self:
         if self.expired:
             raise TimeoutError
+        if self._timer is None:
+            self._timer = self._loop.call_at(self._at, self._expire)
         self._inside = True
         self._cancelling = self._task.cancelling()
         return self

@@ -39,9 +39,9 @@ def add_answers(result: pb.StepResult, responses: Sequence[pb.ChatResponse]) -> 
     for response in responses:
         _strip(result.responses.add(), response)
         if response.HasField("usage"):
-            add_usage(result.usage, response.usage)
+            add_usage(result.usage, response.usage) if result.HasField("usage") else result.usage.CopyFrom(response.usage)
         if response.HasField("cost"):
-            add_cost(result.cost, response.cost)
+            add_cost(result.cost, response.cost) if result.HasField("cost") else result.cost.CopyFrom(response.cost)
 
 
 def _strip(copy: pb.ChatResponse, response: pb.ChatResponse) -> None:
@@ -49,15 +49,16 @@ def _strip(copy: pb.ChatResponse, response: pb.ChatResponse) -> None:
     copy.CopyFrom(response)
     copy.text = ""
     if copy.candidates:
-        message = copy.candidates[0].message
-        kept = [part for part in message.parts if part.WhichOneof("content") != "text" or part.citations]
-        for part in kept:
-            if part.WhichOneof("content") == "text":
-                part.text = ""
-        if len(kept) < len(message.parts):
-            remaining = pb.ChatMessage(parts=kept)
-            del message.parts[:]
-            message.MergeFrom(remaining)
+        parts = copy.candidates[0].message.parts
+        kept = [part for part in parts if not _only_text(part)]
+        if len(kept) < len(parts):
+            remaining = pb.ChatMessage(parts=kept).parts
+            del parts[:]
+            parts.extend(remaining)
+
+
+def _only_text(part: pb.ContentPart) -> bool:
+    return part.WhichOneof("content") == "text" and not part.citations and not part.HasField("provider_state")
 
 
 def add_outcome(result: pb.StepResult, outcome: Outcome) -> None:

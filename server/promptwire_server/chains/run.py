@@ -52,7 +52,8 @@ class Run:
         self._asker = Asker(engine.handler, engine.clock, context, job.base, self._events, self.run_id)
         self._deadline = Deadline(context.deadline_s, Whose.CALLER).within(job.bounds.timeout_s, engine.clock.monotonic(), Whose.CHAIN)
         self._progress = Progress(Values(job.inputs))
-        self._visits: Counter[int] = Counter()
+        self._visits: Counter[int] = Counter()  # by position
+        self._visited = 0
         self._taken = 0
         self._step_id = ""  # the step under way
         self._rested_s = engine.clock.monotonic()
@@ -83,6 +84,7 @@ class Run:
 
     async def _visit(self, step: Step) -> int:
         """Carry out a step, or pass it over; gives the position of the next."""
+        self._visited += 1
         self._visits[step.position] += 1
         place = Place(step.id, step.id, self._visits[step.position])
         self._check_time(step)
@@ -112,7 +114,7 @@ class Run:
     def _check_time(self, step: Step) -> None:
         if self._clock.monotonic() >= self._deadline.at_s:
             raise self._deadline.passed(step.id)
-        if self._visits.total() > self._settings.max_visits:
+        if self._visited > self._settings.max_visits:
             raise ChainFailed(f"the run came to a step {self._settings.max_visits} times, at last to '{step.id}': check its loop")
 
     def _check_bounds(self, step: Step) -> None:
