@@ -1,6 +1,7 @@
 """Streams of a client: an answer, or a run of a chain, while it arrives."""
 
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Generic, Protocol, Self, TypeVar
 
@@ -25,7 +26,7 @@ class StreamCall(Protocol[Event_co]):
 
 
 class Stream(Generic[Event]):
-    """Events of one RPC. It starts with the first event asked for; leaving `async with`, or `aclose()`, ends it at once."""
+    """Events of one RPC. It starts with the first event asked for; leaving `async with`, `aclose()`, or dropping it, ends it at once."""
 
     def __init__(self, start: Callable[[], StreamCall[Event]], address: str, request_id: str) -> None:
         self.request_id = request_id
@@ -46,6 +47,12 @@ class Stream(Generic[Event]):
         self._over = True
         if self._call is not None:
             self._call.cancel()
+
+    def __del__(self) -> None:
+        # A `break` out of a loop leaves nothing else to see it by, and an answer that nobody reads still costs.
+        if self._call is not None and not self._over:
+            with suppress(RuntimeError):  # the event loop may have been closed before
+                self._call.cancel()
 
     async def _next(self) -> Event | None:
         """The next event; None at the end."""
