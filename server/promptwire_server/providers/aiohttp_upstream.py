@@ -82,6 +82,7 @@ class AiohttpUpstream:
         self._headers["content-type"] = "application/json"
         self._session: aiohttp.ClientSession | None = None
         self._closed = False
+        self._lingering: set[AiohttpStream] = set()  # at their own end, but not yet at that of HTTP
 
     async def fetch(self, request: Request) -> Answer:
         """See Upstream."""
@@ -115,11 +116,13 @@ class AiohttpUpstream:
             raise patience.error(asyncio.get_running_loop().time(), "first_token") from None
         except (aiohttp.ClientError, OSError) as error:
             raise self._failure(error) from None
-        return AiohttpStream(response, self._endpoint, patience, begun_s)
+        return AiohttpStream(response, self._endpoint, patience, begun_s, self._lingering)
 
     async def aclose(self) -> None:
         """See Upstream."""
         self._closed = True
+        for stream in list(self._lingering):
+            stream.close()
         if self._session is not None:
             await self._session.close()
 
@@ -186,14 +189,29 @@ class AiohttpUpstream:
 class AiohttpStream:
     """An answer while it arrives. One timer watches it; a read costs no timer of its own."""
 
-    __slots__ = ("_content", "_endpoint", "_loop", "_patience", "_response", "_since_s", "_waiting_for", "_watch", "headers", "status")
+    __slots__ = (
+        "_content",
+        "_endpoint",
+        "_lingering",
+        "_loop",
+        "_patience",
+        "_response",
+        "_since_s",
+        "_waiting_for",
+        "_watch",
+        "headers",
+        "status",
+    )
 
-    def __init__(self, response: aiohttp.ClientResponse, endpoint: Endpoint, patience: Patience, begun_s: float) -> None:
+    def __init__(
+        self, response: aiohttp.ClientResponse, endpoint: Endpoint, patience: Patience, begun_s: float, lingering: "set[AiohttpStream]"
+    ) -> None:
         self.status: int = response.status
         self.headers: Mapping[str, str] = response.headers
         self._response = response
         self._content = response.content
         self._endpoint = endpoint
+        self._lingering = lingering
         self._patience = patience
         self._loop = asyncio.get_running_loop()
         self._since_s: float | None = begun_s  # since when the next event is waited for; None: nobody waits, so the other side is not idle
@@ -220,6 +238,7 @@ class AiohttpStream:
     def close(self) -> None:
         """See Stream."""
         self._watch.cancel()
+        self._lingering.discard(self)
         self._response.close()
 
     def finish(self) -> None:
@@ -227,8 +246,9 @@ class AiohttpStream:
         self._watch.cancel()
         if not self._content.is_eof() and self._content.exception() is None:
             # aiohttp gives the connection back by itself when the end comes; here is only what happens when it does not.
-            self._watch = self._loop.call_later(_LINGER_S, self._response.close)
-            self._content.on_eof(self._watch.cancel)
+            self._watch = self._loop.call_later(_LINGER_S, self.close)
+            self._lingering.add(self)
+            self._content.on_eof(self.close)
 
     def _look(self) -> None:
         now_s = self._loop.time()

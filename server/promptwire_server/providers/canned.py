@@ -9,8 +9,9 @@ from promptwire import v1 as pb
 from promptwire_server.core.answer import delta_of, emptied, finished, started
 from promptwire_server.core.call import Call
 from promptwire_server.core.clock import Clock
-from promptwire_server.core.errors import DeadlineExceeded, PromptwireError, failure_of
+from promptwire_server.core.errors import DeadlineExceeded, PromptwireError
 from promptwire_server.core.reply import Batch, Event, Reply
+from promptwire_server.providers.attempt import Try
 from promptwire_server.providers.interruption import interrupted
 from promptwire_server.providers.prompt import messages_of, texts_of
 
@@ -135,39 +136,32 @@ class Stage:
 
     async def play(self, call: Call, canned: Canned, model: str) -> Reply:
         """Answer. Raises the canned error, and DeadlineExceeded when the pace is slower than the caller's patience."""
-        attempt = pb.Attempt(provider=self._provider, model=model)
-        call.trail.attempts.append(attempt)
-        begun_s = self._clock.monotonic()
         response = response_of(call.request, canned, self._provider, model)
-        try:
+        with Try(call, self._provider, model, self._clock) as attempt:
             await self._pause(call, canned.delay_s)
             if canned.error is not None and not (call.stream and canned.error_after_words):
                 raise canned.error
-            if not call.stream:
-                await self._pause(call, canned.word_delay_s * max(0, response.usage.output_tokens - 1))
-                return Reply.whole(response)
-        except PromptwireError as error:
-            attempt.failure.CopyFrom(failure_of(error))
-            raise
-        finally:
-            attempt.latency.FromNanoseconds(int((self._clock.monotonic() - begun_s) * 1e9))
-        return Reply(self._paced(call, canned, list(word_events(response)), attempt))
+            if call.stream:
+                return Reply(self._paced(call, canned, list(word_events(response)), attempt), release=attempt.abandoned)
+            await self._pause(call, canned.word_delay_s * max(0, response.usage.output_tokens - 1))
+            attempt.answered()
+            return Reply.whole(response)
 
-    async def _paced(self, call: Call, canned: Canned, events: Sequence[Event], attempt: pb.Attempt) -> AsyncIterator[Batch]:
+    async def _paced(self, call: Call, canned: Canned, events: Sequence[Event], attempt: Try) -> AsyncIterator[Batch]:
         words = 0
-        try:
+        with attempt:
             for batch in [events] if canned.error is None and not canned.word_delay_s else ([event] for event in events):
-                ends = batch[0].HasField("finished")  # an answer of fewer words than the failure comes after fails at its end
+                ends = batch[-1].HasField("finished")
                 speaks = batch[0].HasField("part_delta")
+                # An answer of fewer words than the failure comes after fails at its end.
                 if canned.error is not None and (ends or (speaks and words >= canned.error_after_words)):
                     raise interrupted(canned.error, delivered_deltas=words)
                 if speaks and words:
                     await self._pause(call, canned.word_delay_s)
                 words += speaks
+                if ends:
+                    attempt.answered()
                 yield batch
-        except PromptwireError as error:
-            attempt.failure.CopyFrom(failure_of(error))
-            raise
 
     async def _pause(self, call: Call, seconds: float) -> None:
         if not seconds:

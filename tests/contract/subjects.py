@@ -1,0 +1,94 @@
+"""The providers under contract, each with how to make it behave in a certain way."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from promptwire import v1 as pb
+from promptwire_server.core.call import Call
+from promptwire_server.core.clock import SystemClock
+from promptwire_server.core.secret import Secret
+from promptwire_server.providers.echo import Echo
+from promptwire_server.providers.json_value import Json
+from promptwire_server.providers.openai.provider import Settings
+from promptwire_server.providers.provider import Provider
+from promptwire_server.providers.registry import build
+from promptwire_server.providers.script import Scripted
+from promptwire_server.providers.script_file import parse
+from tests.faults.fake_provider.process import FakeProvider
+from tests.unit.providers.support import make_call, make_ids
+
+TOOL = pb.Tool(function=pb.FunctionTool(name="look_up", parameters_json='{"type":"object","properties":{"word":{"type":"string"}}}'))
+QUESTION = "Say five words to me."
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A provider, and its model names by what they do."""
+
+    provider: Provider
+    models: Mapping[str, str]
+
+    def call(self, behaviour: str, *, stream: bool, within_s: float = 10.0, generation: pb.GenerationSettings | None = None) -> Call:
+        """A call that makes the provider behave so: text, tools, reasoning, refusal, unwell, limited, account, broken, slow, silent."""
+        request = pb.ChatRequest(prompt=QUESTION, generation=generation)
+        model = self.models[behaviour] if stream else self.models.get(f"{behaviour} whole", self.models[behaviour])
+        if behaviour == "tools":
+            request.generation.tools.append(TOOL)
+        return make_call(request, model=model, stream=stream, within_s=within_s)
+
+
+def echo() -> Subject:
+    return Subject(
+        Echo(SystemClock()),
+        {
+            "text": "echo",
+            "tools": "echo?tool=&calls=2",
+            "reasoning": "echo?reasoning=let+me+see",
+            "refusal": "echo?refusal=I+would+not",
+            "unwell": "echo?error=503",
+            "limited": "echo?error=429&retry_after_ms=2000",
+            "account": "echo?error=401",
+            "broken": "echo?error=500&error_after_words=3",
+            "slow": "echo?words=1000&word_delay_ms=20",
+            "silent": "echo?delay_ms=3600000",
+        },
+    )
+
+
+_SCRIPT: dict[str, Json] = {
+    "text": {"say": "These are five words indeed."},
+    "tools": {"tools": [{"name": "look_up", "arguments": {"word": "a"}}, {"name": "look_up", "arguments": '{"word": "b"}'}]},
+    "reasoning": {"say": "Now I know it.", "reasoning": "let me see"},
+    "refusal": {"refusal": "I would not."},
+    "unwell": {"error": 503},
+    "limited": {"error": 429, "retry_after_ms": 2000},
+    "account": {"error": 401},
+    "broken": {"say": "this ends all too early", "error": 500, "error_after_words": 3},
+    "slow": {"say": "word " * 1000, "word_delay_ms": 20},
+    "silent": {"say": "too late", "delay_ms": 3_600_000},
+}
+
+
+def script() -> Subject:
+    rules: list[Json] = [{"when": {"model": name}, **said} for name, said in _SCRIPT.items() if isinstance(said, dict)]
+    return Subject(Scripted("script", parse({"answers": rules}, "contract"), SystemClock()), {name: name for name in _SCRIPT})
+
+
+def openai(fake: FakeProvider, api_key: str) -> Subject:
+    settings = Settings(base_url=fake.base_url, api_key=Secret(api_key))
+    return Subject(
+        build("openai", settings, clock=SystemClock(), ids=make_ids()),
+        {
+            "text": "fake~tokens=5",
+            "tools": "fake~tool=2",
+            "reasoning": "fake~reasoning=3",
+            "refusal": "fake~refusal",
+            "unwell": "fake~status=503",
+            "limited": "fake~status=429;retry_after=2",
+            "account": "fake~status=401",
+            "broken": "fake~error_event=4;delay_ms=5",
+            "slow": "fake~tokens=1000;delay_ms=20",
+            "slow whole": "fake~hang=20b",
+            "silent": "fake~hang=head",
+        },
+    )
