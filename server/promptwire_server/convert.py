@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
+from promptwire import v1 as pb
 from promptwire_server.banner import Facts
 from promptwire_server.config import model as config
 from promptwire_server.config.settings import Settings
 from promptwire_server.config.units import Address
 from promptwire_server.core.call import Target
+from promptwire_server.layers.cache import CacheSettings
 from promptwire_server.providers import registry, script
 from promptwire_server.providers.upstream import Timeouts
 from promptwire_server.rpc.auth import ApiKey
@@ -50,6 +53,21 @@ def stream_settings(settings: Settings) -> StreamSettings:
         join_above_streams=streaming.join_above_streams,
         write_stall_timeout_s=streaming.write_stall_timeout_s,
     )
+
+
+def cache_settings(settings: Settings) -> CacheSettings:
+    """What the cache does for calls that wish nothing else."""
+    reads_and_writes = settings.cache.default == "read_write"
+    return CacheSettings(
+        mode=pb.CacheSettings.MODE_READ_WRITE if reads_and_writes else pb.CacheSettings.MODE_BYPASS,
+        ttl_s=settings.cache.ttl_s,
+        default_model=settings.default_model,
+    )
+
+
+def journal_file(settings: Settings) -> Path | None:
+    """Where usage is written down; None when it is not."""
+    return settings.state_dir / "usage.sqlite3" if settings.usage.journal else None
 
 
 def api_keys(settings: Settings) -> list[ApiKey]:

@@ -38,6 +38,8 @@ class Completion:
             models=dict(self._file.models),
             providers=providers,
             logs=self._file.logs,
+            cache=self._file.cache,
+            usage=self._file.usage,
             path=path,
             notices=tuple(notices),
             origins=dict(self._tree.origins),

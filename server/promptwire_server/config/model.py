@@ -281,6 +281,28 @@ class Logs(Section):
     )
 
 
+class Cache(Section):
+    """Whether the same question is answered from memory."""
+
+    default: Literal["bypass", "read_write"] = Field(
+        "bypass", description="What holds for requests that do not say. They may: ChatRequest.cache.", examples=["read_write"]
+    )
+    ttl_s: Seconds = Field(3600.0, alias="ttl", description="How long an answer is kept, unless its request says.", examples=["1h"])
+    max_bytes: Bytes = Field(
+        64 << 20, description="Memory for answers, of each worker; those used longest ago go first. 0: none are kept.", examples=["64MiB"]
+    )
+
+
+class Usage(Section):
+    """What is written down about every question."""
+
+    journal: bool = Field(
+        True,  # noqa: FBT003 - pydantic's first parameter is the default
+        description="Keep one row a question in state_dir: who asked which model, how it ended, tokens, cost. No prompts, no answers.",
+        examples=[True],
+    )
+
+
 class File(Section):
     """Configuration of the Promptwire server."""
 
@@ -311,4 +333,6 @@ class File(Section):
         description="Who is asked. `echo` is always there unless it is set to null.",
         examples=[{"openai": {"kind": "openai", "api_key": "${OPENAI_API_KEY}"}, "echo": None}],
     )
+    cache: Cache = Field(Cache.model_validate({}), description="Whether the same question is answered from memory.")
+    usage: Usage = Field(Usage.model_validate({}), description="What is written down about every question.")
     logs: Logs = Field(Logs.model_validate({}), description="What is written to standard error.")

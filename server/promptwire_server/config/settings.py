@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from promptwire_server.config.model import Alias, Auth, Logs, Provider, Server
+from promptwire_server.config.model import Alias, Auth, Cache, Logs, Provider, Server, Usage
 
 KeyPath = tuple[str, ...]  # e.g. ("auth", "api_keys", "0", "key")
 
@@ -33,6 +33,8 @@ class Settings:
     models: Mapping[str, Alias]
     providers: Mapping[str, Provider]  # those switched on, `echo` among them unless switched off
     logs: Logs
+    cache: Cache = field(default_factory=lambda: Cache.model_validate({}))
+    usage: Usage = field(default_factory=lambda: Usage.model_validate({}))
     path: Path | None = None  # the file that was read
     notices: tuple[str, ...] = ()  # what the operator should know at start
     origins: Mapping[KeyPath, Origin] = field(default_factory=dict)

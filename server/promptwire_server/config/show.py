@@ -17,6 +17,8 @@ def dump(settings: Settings) -> str:
         default_model=settings.default_model,
         models=dict(settings.models),
         providers=dict(settings.providers) if "echo" in settings.providers else {**settings.providers, "echo": None},
+        cache=settings.cache,
+        usage=settings.usage,
         logs=settings.logs,
     )
     values: Json = file.model_dump(mode="json", by_alias=True)

@@ -15,6 +15,7 @@ from promptwire_server.core.handler import Handler
 from promptwire_server.core.reply import Ending, Reply
 
 Mode = pb.CacheSettings.Mode
+_BYPASS: Final = Mode.MODE_BYPASS  # looking it up there takes 0.3 µs each time
 
 # What says who asks, how urgently and for whose account, but not what: the answer is the same.
 _NO_PART_OF_THE_QUESTION = (
@@ -52,7 +53,7 @@ class Store(Protocol):
 class CacheSettings:
     """What holds for calls that wish nothing else."""
 
-    mode: "pb.CacheSettings.Mode" = Mode.MODE_BYPASS
+    mode: "pb.CacheSettings.Mode" = _BYPASS
     ttl_s: float = 3600.0
     default_model: str = ""  # of calls that name none
 
@@ -64,7 +65,7 @@ class Cache:
         self._inner = inner
         self._store = store
         self._settings = settings
-        self._idle = settings.mode == Mode.MODE_BYPASS
+        self._idle = settings.mode == _BYPASS
 
     async def __call__(self, call: Call) -> Reply:
         """The kept answer, or the inner one. Raises InvalidRequest for wishes that are not available, and what the inner raises."""
@@ -73,7 +74,7 @@ class Cache:
             return await self._inner(call)
         wishes = call.request.cache
         mode = self._mode(wishes) if asked else self._settings.mode
-        if mode == Mode.MODE_BYPASS:
+        if mode == _BYPASS:
             return await self._inner(call)
         key = key_of(call.request, call.principal.tenant, self._settings.default_model)
         if mode in _READ:
@@ -141,8 +142,9 @@ def key_of(request: pb.ChatRequest, tenant: str, default_model: str) -> str:
     """
     question = pb.ChatRequest()
     question.CopyFrom(request)
+    clear = question.ClearField  # looked up once: this is on the path of every call that may be answered from the cache
     for name in _NO_PART_OF_THE_QUESTION:
-        question.ClearField(name)
+        clear(name)
     # With the lengths, "a" and "bc" differ from "ab" and "c".
     model = request.model or default_model
     head = f"{len(tenant)}:{tenant}{len(model)}:{model}".encode()

@@ -59,7 +59,7 @@ def _entry(call: Call, ending: Ending, outcome: str, duration_us: int, ended_us:
     usage = _NO_USAGE if answer is None else answer.usage
     cost, saved = _amounts(answer)
     labels = request.labels
-    return Entry(  # by position: names would cost as much as all the rest
+    row = (  # in the order of Entry's fields, whose constructor would take half a microsecond more
         ended_us,
         call.request_id,
         call.trace_id,
@@ -88,6 +88,7 @@ def _entry(call: Call, ending: Ending, outcome: str, duration_us: int, ended_us:
         call.step_id,
         dict(labels) if labels else _NO_LABELS,
     )
+    return Entry._make(row)
 
 
 def _amounts(answer: pb.ChatResponse | None) -> tuple[int | None, int | None]:

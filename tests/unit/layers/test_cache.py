@@ -1,0 +1,368 @@
+"""Which questions are the same, which answers are kept, and what a later caller gets."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from promptwire import v1 as pb
+from promptwire_server.core.call import Call, Principal
+from promptwire_server.core.clock import ManualClock
+from promptwire_server.core.errors import InvalidRequest, UpstreamFailed
+from promptwire_server.core.reply import Batch, Reply
+from promptwire_server.layers.cache import Cache, CacheSettings, key_of
+from promptwire_server.layers.metrics import Metrics
+from promptwire_server.layers.observe import Observe
+from promptwire_server.stores.memory import Answers
+from tests.unit.layers.conftest import MakeCall, answer, streamed
+
+Modes = pb.CacheSettings
+READ_WRITE = CacheSettings(mode=Modes.MODE_READ_WRITE, ttl_s=60, default_model="fast")
+
+
+def finished(text: str = "hello", reason: int = pb.FINISH_REASON_STOP) -> pb.ChatResponse:
+    response = answer(text)
+    for candidate in response.candidates:
+        candidate.finish_reason = reason  # type: ignore[assignment]  # an enum's number
+    return response
+
+
+class House:
+    """A cache over a provider that counts, and that answers what the test says."""
+
+    def __init__(self, clock: ManualClock, settings: CacheSettings) -> None:
+        self.clock = clock
+        self.asked = 0
+        self.says: Callable[[], pb.ChatResponse] = lambda: finished(f"answer {self.asked}")
+        self.store = Answers(clock=clock, max_bytes=1 << 20)
+        self.cache = Cache(self.provider, store=self.store, settings=settings)
+
+    async def provider(self, call: Call) -> Reply:
+        self.asked += 1
+        return streamed(self.says(), clock=self.clock) if call.stream else Reply.whole(self.says())
+
+    async def ask(self, call: Call) -> pb.ChatResponse:
+        async with await self.cache(call) as reply:
+            return await reply.read()
+
+
+@pytest.fixture
+def house(clock: ManualClock) -> House:
+    return House(clock, READ_WRITE)
+
+
+def wishing(make_call: MakeCall, **wishes: object) -> Call:
+    return make_call(request=pb.ChatRequest(model="fast", prompt="hi", cache=pb.CacheSettings(**wishes)))  # type: ignore[arg-type]  # fields by name
+
+
+@pytest.mark.parametrize(("first", "second"), [(False, False), (False, True), (True, False), (True, True)])
+async def test_an_answer_serves_whole_and_streamed_calls_alike(house: House, make_call: MakeCall, first: bool, second: bool) -> None:  # noqa: FBT001 - parametrized
+    asked = await house.ask(make_call(stream=first))
+    served = await house.ask(make_call(stream=second))
+    assert house.asked == 1
+    assert served.text == asked.text == "answer 1"
+    assert served.candidates == asked.candidates
+
+
+async def test_a_streamed_hit_delivers_the_text_and_ends_with_finished(house: House, make_call: MakeCall) -> None:
+    await house.ask(make_call())
+    async with await house.cache(make_call(stream=True)) as reply:
+        events = [event async for event in reply]
+    assert "".join(event.part_delta.text for event in events) == "answer 1"
+    assert events[-1].finished.response.served_from == pb.SERVED_FROM_CACHE
+
+
+async def test_a_hit_says_where_it_is_from_and_keeps_the_usage_of_the_attempt_that_answered(house: House, make_call: MakeCall) -> None:
+    missed = await house.ask(make_call())
+    served = await house.ask(make_call())
+    assert missed.served_from != pb.SERVED_FROM_CACHE
+    assert served.served_from == pb.SERVED_FROM_CACHE
+    assert served.usage == missed.usage
+    assert served.cache_key == missed.cache_key == key_of(make_call().request, "default", "fast")
+
+
+async def test_a_hit_costs_nothing_and_saves_what_was_paid(house: House, make_call: MakeCall) -> None:
+    def priced() -> pb.ChatResponse:
+        response = finished()
+        response.cost.CopyFrom(pb.Cost(total_nano_usd=700, input_nano_usd=300, output_nano_usd=400, price_source="operator"))
+        return response
+
+    house.says = priced
+    assert (await house.ask(make_call())).cost.total_nano_usd == 700
+    for _ in range(2):  # a saving does not grow
+        cost = (await house.ask(make_call())).cost
+        assert cost == pb.Cost(total_nano_usd=0, saved_nano_usd=700, price_source="operator")
+
+
+async def test_what_an_answer_of_unknown_cost_saved_is_unknown_too(house: House, make_call: MakeCall) -> None:
+    assert not (await house.ask(make_call())).HasField("cost")
+    cost = (await house.ask(make_call())).cost
+    assert cost.HasField("total_nano_usd")
+    assert not cost.HasField("saved_nano_usd")
+
+
+async def test_each_caller_gets_a_message_of_its_own_without_traces_of_the_first_call(house: House, make_call: MakeCall) -> None:
+    house.cache = Cache(house.provider, store=house.store, settings=READ_WRITE)
+    observed = Observe(house.cache, metrics=Metrics(), clock=house.clock)
+    answers = []
+    for name in ("one", "two", "three"):
+        call = make_call(request_id=name, trace_id=name)
+        call.trail.attempts.append(pb.Attempt(provider=name))
+        async with await observed(call) as reply:
+            answers.append(await reply.read())
+    assert [response.request_id for response in answers] == ["one", "two", "three"]
+    assert [[attempt.provider for attempt in response.attempts] for response in answers] == [["one"], ["two"], ["three"]]
+    async with await house.cache(make_call()) as reply:
+        untouched = await reply.read()
+    assert (untouched.request_id, untouched.trace_id, list(untouched.attempts)) == ("", "", [])
+    assert not untouched.HasField("timing")
+
+
+async def test_changing_a_delivered_answer_does_not_change_what_is_kept(house: House, make_call: MakeCall) -> None:
+    (await house.ask(make_call())).text = "changed"
+    (await house.ask(make_call())).text = "changed"
+    assert (await house.ask(make_call())).text == "answer 1"
+
+
+async def test_another_tenant_is_asked_for_anew(house: House, make_call: MakeCall) -> None:
+    await house.ask(make_call())
+    await house.ask(make_call(principal=Principal("bank", "me")))
+    assert house.asked == 2
+
+
+async def test_an_answer_is_kept_for_the_operators_time(house: House, make_call: MakeCall) -> None:
+    await house.ask(make_call())
+    house.clock.advance(59)
+    await house.ask(make_call())
+    assert house.asked == 1
+    house.clock.advance(1)
+    await house.ask(make_call())
+    assert house.asked == 2
+
+
+async def test_the_callers_ttl_wins_over_the_operators(house: House, make_call: MakeCall) -> None:
+    await house.ask(wishing(make_call, ttl={"seconds": 5}))
+    house.clock.advance(5)
+    await house.ask(wishing(make_call))
+    assert house.asked == 2
+
+
+async def test_an_answer_older_than_wanted_is_asked_for_anew_and_replaced(house: House, make_call: MakeCall) -> None:
+    await house.ask(wishing(make_call))
+    house.clock.advance(10)
+    assert (await house.ask(wishing(make_call, max_age={"seconds": 10}))).text == "answer 1"
+    assert (await house.ask(wishing(make_call, max_age={"nanos": 1}))).text == "answer 2"
+    assert (await house.ask(wishing(make_call))).text == "answer 2"
+
+
+@pytest.mark.parametrize(
+    ("mode", "reads", "writes"),
+    [
+        (Modes.MODE_READ_WRITE, True, True),
+        (Modes.MODE_READ_ONLY, True, False),
+        (Modes.MODE_REFRESH, False, True),
+        (Modes.MODE_BYPASS, False, False),
+    ],
+)
+async def test_a_mode_reads_and_writes_what_it_says(clock: ManualClock, make_call: MakeCall, mode: int, reads: bool, writes: bool) -> None:  # noqa: FBT001 - parametrized
+    empty = House(clock, READ_WRITE)
+    asked = await empty.ask(wishing(make_call, mode=mode))
+    assert len(empty.store) == writes
+    assert bool(asked.cache_key) == (mode != Modes.MODE_BYPASS)
+    filled = House(clock, READ_WRITE)
+    await filled.ask(wishing(make_call))
+    served = await filled.ask(wishing(make_call, mode=mode))
+    assert (served.served_from == pb.SERVED_FROM_CACHE) == reads
+    assert (await filled.ask(wishing(make_call))).text == ("answer 2" if mode == Modes.MODE_REFRESH else "answer 1")
+
+
+@pytest.mark.parametrize("mode", [None, Modes.MODE_UNSPECIFIED])
+async def test_without_a_wish_the_operators_default_holds_which_is_to_bypass(
+    clock: ManualClock, make_call: MakeCall, mode: int | None
+) -> None:
+    house = House(clock, CacheSettings())
+    call = make_call() if mode is None else wishing(make_call, mode=mode)
+    assert (await house.ask(call)).cache_key == ""
+    await house.ask(call)
+    assert (house.asked, len(house.store)) == (2, 0)
+
+
+async def test_a_caller_may_use_the_cache_where_the_default_is_to_bypass(clock: ManualClock, make_call: MakeCall) -> None:
+    house = House(clock, CacheSettings())
+    for _ in range(2):
+        await house.ask(wishing(make_call, mode=Modes.MODE_READ_WRITE))
+    assert house.asked == 1
+
+
+@pytest.mark.parametrize("mode", Modes.Mode.values())
+async def test_similar_questions_are_refused_as_not_available(house: House, make_call: MakeCall, mode: int) -> None:
+    with pytest.raises(InvalidRequest, match="not available") as caught:
+        await house.ask(wishing(make_call, mode=mode, min_similarity=0.9))
+    assert caught.value.violations[0].field == "cache.min_similarity"
+    assert house.asked == 0
+
+
+@pytest.mark.parametrize("reason", pb.FinishReason.values())
+async def test_only_answers_that_ended_well_are_kept(house: House, make_call: MakeCall, reason: int) -> None:
+    house.says = lambda: finished(reason=reason)
+    await house.ask(make_call())
+    kept = reason in (pb.FINISH_REASON_STOP, pb.FINISH_REASON_LENGTH, pb.FINISH_REASON_TOOL_CALLS)
+    assert len(house.store) == kept
+
+
+async def test_one_candidate_that_ended_badly_spoils_the_answer(house: House, make_call: MakeCall) -> None:
+    def mixed() -> pb.ChatResponse:
+        response = finished()
+        response.candidates.add(index=1, finish_reason=pb.FINISH_REASON_REFUSAL)
+        return response
+
+    house.says = mixed
+    await house.ask(make_call())
+    assert len(house.store) == 0
+
+
+async def test_an_answer_without_candidates_is_not_kept(house: House, make_call: MakeCall) -> None:
+    house.says = pb.ChatResponse
+    await house.ask(make_call())
+    assert len(house.store) == 0
+
+
+async def test_what_a_fallback_said_is_not_kept(house: House, make_call: MakeCall) -> None:
+    call = make_call()
+    call.notice(pb.Notice.CODE_FALLBACK_USED, "another was asked")
+    await house.ask(call)
+    assert len(house.store) == 0
+
+
+async def test_an_answer_that_another_call_paid_for_is_not_kept_again(house: House, make_call: MakeCall) -> None:
+    def shared() -> pb.ChatResponse:
+        response = finished()
+        response.served_from = pb.SERVED_FROM_DEDUP
+        return response
+
+    house.says = shared
+    await house.ask(make_call())
+    assert len(house.store) == 0
+
+
+@pytest.mark.parametrize("stop_after", range(4))
+async def test_a_stream_that_breaks_off_is_not_kept(clock: ManualClock, make_call: MakeCall, stop_after: int) -> None:
+    async def breaking(_: Call) -> Reply:
+        return streamed(finished(), clock=clock, stop_after=stop_after)
+
+    store = Answers(clock=clock, max_bytes=1 << 20)
+    with pytest.raises(UpstreamFailed if stop_after == 0 else Exception):
+        async with await Cache(breaking, store=store, settings=READ_WRITE)(make_call(stream=True)) as reply:
+            await reply.read()
+    assert len(store) == 0
+
+
+async def test_a_stream_whose_reader_leaves_is_not_kept(house: House, make_call: MakeCall) -> None:
+    async with await house.cache(make_call(stream=True)) as reply:
+        async for _ in reply.batches():
+            break
+    assert len(house.store) == 0
+
+
+async def test_a_call_cancelled_while_the_upstream_waits_leaves_nothing(clock: ManualClock, make_call: MakeCall) -> None:
+    waiting = asyncio.Event()
+    released: list[bool] = []
+
+    async def source() -> AsyncIterator[Batch]:
+        waiting.set()
+        await asyncio.Event().wait()
+        yield []
+
+    async def slow(_: Call) -> Reply:
+        return Reply(source(), release=lambda: released.append(True))
+
+    store = Answers(clock=clock, max_bytes=1 << 20)
+
+    async def ask() -> None:
+        async with await Cache(slow, store=store, settings=READ_WRITE)(make_call(stream=True)) as reply:
+            await reply.read()
+
+    task = asyncio.ensure_future(ask())
+    await waiting.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (released, len(store)) == ([True], 0)
+
+
+async def test_an_upstream_error_is_passed_on_and_not_kept(house: House, make_call: MakeCall) -> None:
+    def fail() -> pb.ChatResponse:
+        raise UpstreamFailed("gone")
+
+    house.says = fail
+    with pytest.raises(UpstreamFailed):
+        await house.ask(make_call())
+    assert len(house.store) == 0
+
+
+async def test_garbage_in_the_store_is_a_miss(house: House, make_call: MakeCall) -> None:
+    house.store.put("default", key_of(make_call().request, "default", "fast"), b"\xff\xff", 60)
+    assert (await house.ask(make_call())).text == "answer 1"
+    assert (await house.ask(make_call())).served_from == pb.SERVED_FROM_CACHE
+
+
+def key(tenant: str = "default", **fields: object) -> str:
+    return key_of(pb.ChatRequest(**{"model": "fast", "prompt": "hi", **fields}), tenant, "fast")  # type: ignore[arg-type]  # fields by name
+
+
+def test_a_key_is_sha_256_in_lower_case_hex() -> None:
+    assert len(key()) == 64
+    assert set(key()) <= set("0123456789abcdef")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"request_id": "r"},
+        {"labels": {"team": "search"}},
+        {"priority": pb.PRIORITY_LOW},
+        {"session_id": "s"},
+        {"cache": pb.CacheSettings(mode=Modes.MODE_READ_WRITE)},
+        {"dedup": True},
+        {"end_user_id": "u"},
+        {"max_cost_nano_usd": 1},
+        {"model": ""},
+    ],
+    ids=lambda fields: next(iter(fields)),
+)
+def test_what_cannot_change_the_answer_does_not_count(fields: dict[str, object]) -> None:
+    assert key(**fields) == key()  # type: ignore[arg-type]  # tenant is not among them
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"tenant": "shop"},
+        {"model": "slow"},
+        {"prompt": "ho"},
+        {"system": "hi"},
+        {"messages": [pb.ChatMessage()]},
+        {"generation": pb.GenerationSettings(temperature=0)},
+        {"fallback_models": ["slow"]},
+    ],
+    ids=lambda fields: next(iter(fields)),
+)
+def test_what_can_change_the_answer_counts(fields: dict[str, object]) -> None:
+    assert key(**fields) != key()  # type: ignore[arg-type]  # tenant is among them
+
+
+def test_every_field_of_a_request_is_judged() -> None:
+    judged = {"model", "prompt", "system", "messages", "generation", "fallback_models"}
+    judged |= {"request_id", "labels", "priority", "session_id", "cache", "dedup", "end_user_id", "max_cost_nano_usd"}
+    assert {field.name for field in pb.ChatRequest.DESCRIPTOR.fields} == judged  # a new one: does it change the answer?
+
+
+def test_neighbouring_names_do_not_run_into_each_other() -> None:
+    assert key("a", model="bc") != key("ab", model="c")
+    assert key("a", model="1:b") != key("a1", model="b")
+
+
+def test_the_order_in_which_a_map_was_filled_does_not_count() -> None:
+    biases = [{str(number): 1.0 for number in order} for order in (range(50), reversed(range(50)))]
+    one, other = (key(generation=pb.GenerationSettings(logit_bias=bias)) for bias in biases)
+    assert one == other
