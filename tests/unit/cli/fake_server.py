@@ -42,12 +42,16 @@ class Fault:
         context.abort(self.code, self.message)
 
 
+def _two_steps(request: pb.RunChainRequest) -> RunEvents:
+    return two_steps(request)
+
+
 @dataclass
 class Script:
     """What the server does. Tests set what they need."""
 
     events: Callable[[pb.StreamChatRequest], Events] = lambda request: answer_events(reply_to(request.chat))
-    run_events: Callable[[pb.RunChainRequest], RunEvents] = lambda request: run_events(request)
+    run_events: Callable[[pb.RunChainRequest], RunEvents] = _two_steps
     checked: pb.ValidateChainResponse = field(default_factory=lambda: pb.ValidateChainResponse(valid=True))
     models: list[pb.Model] = field(default_factory=list)
     health: int = 1
@@ -68,7 +72,6 @@ class FakeServer(
         self.requests: list[Message] = []
         self.keys: list[str] = []
         self.cancelled = threading.Event()  # a stream ended since its caller went away
-        self.delivering = threading.Event()  # a stream is under way
         self._server = grpc.server(futures.ThreadPoolExecutor(16))
         for add in (
             chat_service_pb2_grpc.add_ChatServiceServicer_to_server,
@@ -88,36 +91,41 @@ class FakeServer(
         """Stop at once."""
         self._server.stop(0).wait()
 
-    def Chat(self, request: pb.ChatRequest, context: grpc.ServicerContext) -> pb.ChatResponse:
+    def Chat(self, request: pb.ChatRequest, context: grpc.ServicerContext) -> pb.ChatResponse:  # noqa: N802 - the contract\'s name
         self._note(request, context)
         return reply_to(request)
 
-    def StreamChat(self, request: pb.StreamChatRequest, context: grpc.ServicerContext) -> Events:
+    def StreamChat(self, request: pb.StreamChatRequest, context: grpc.ServicerContext) -> Events:  # noqa: N802 - the contract\'s name
         self._note(request, context)
-        context.add_callback(lambda: None if context.is_active() else self.cancelled.set())
         yield from self._streamed(self.script.events(request), context)
 
-    def RunChain(self, request: pb.RunChainRequest, context: grpc.ServicerContext) -> pb.RunChainResponse:
+    def RunChain(self, request: pb.RunChainRequest, context: grpc.ServicerContext) -> pb.RunChainResponse:  # noqa: N802 - the contract\'s name
         self._note(request, context)
         *_, last = self.script.run_events(request)
         return pb.RunChainResponse(run_id=last.run_id, result=last.run_finished.result)
 
-    def StreamChain(self, request: pb.StreamChainRequest, context: grpc.ServicerContext) -> Iterator[pb.StreamChainResponse]:
+    def StreamChain(self, request: pb.StreamChainRequest, context: grpc.ServicerContext) -> Iterator[pb.StreamChainResponse]:  # noqa: N802 - the contract\'s name
         self._note(request, context)
         for event in self._streamed(self.script.run_events(request.run), context):
             yield pb.StreamChainResponse(event=event)
 
-    def ValidateChain(self, request: pb.ValidateChainRequest, context: grpc.ServicerContext) -> pb.ValidateChainResponse:
+    def ValidateChain(self, request: pb.ValidateChainRequest, context: grpc.ServicerContext) -> pb.ValidateChainResponse:  # noqa: N802 - the contract\'s name
         self._note(request, context)
         return self.script.checked
 
-    def ListModels(self, request: pb.ListModelsRequest, context: grpc.ServicerContext) -> pb.ListModelsResponse:
+    def ListModels(self, request: pb.ListModelsRequest, context: grpc.ServicerContext) -> pb.ListModelsResponse:  # noqa: N802 - the contract\'s name
         self._note(request, context)
         return pb.ListModelsResponse(models=self.script.models)
 
-    def GetServerInfo(self, request: pb.GetServerInfoRequest, context: grpc.ServicerContext) -> pb.GetServerInfoResponse:
+    def GetServerInfo(self, request: pb.GetServerInfoRequest, context: grpc.ServicerContext) -> pb.GetServerInfoResponse:  # noqa: N802 - the contract\'s name
         self._note(request, context)
         return pb.GetServerInfoResponse(version="9.9.9", contract_version="v1", capabilities=pb.ServerCapabilities(chat=True))
+
+    def CountTokens(self, request: pb.CountTokensRequest, context: grpc.ServicerContext) -> pb.CountTokensResponse:  # noqa: N802
+        raise NotImplementedError
+
+    def GetModel(self, request: pb.GetModelRequest, context: grpc.ServicerContext) -> pb.GetModelResponse:  # noqa: N802
+        raise NotImplementedError
 
     def _note(self, request: Message, context: grpc.ServicerContext) -> None:
         self.requests.append(request)
@@ -126,9 +134,10 @@ class FakeServer(
             self.script.fault.abort(context)
 
     def _streamed(self, events: Iterator[Event], context: grpc.ServicerContext) -> Iterator[Event]:
-        for event in events:
-            yield event
-            self.delivering.set()
+        complete = threading.Event()
+        context.add_callback(lambda: None if complete.is_set() else self.cancelled.set())
+        yield from events
+        complete.set()
         if self.script.late_fault is not None:
             self.script.late_fault.abort(context)
 
@@ -196,17 +205,22 @@ def answer_events(whole: pb.ChatResponse) -> Events:
     yield pb.StreamChatResponse(finished=pb.ChatFinished(response=summary))
 
 
-def run_events(request: pb.RunChainRequest) -> RunEvents:
+def two_steps(request: pb.RunChainRequest) -> RunEvents:
     """A run of two steps, the second of which says the inputs again."""
     text = " and ".join(f"{name}={value}" for name, value in sorted(request.inputs.items()))
     yield pb.RunEvent(run_id="run-1", run_started=pb.RunStarted(chain_name="fake"))
     for step, said in (("draft", "A draft."), ("final", text)):
-        where = {"run_id": "run-1", "step_id": step, "step_path": step, "visit": 1}
-        yield pb.RunEvent(**where, step_started=pb.StepStarted(action="prompt", model="fake/parrot"))
-        yield pb.RunEvent(**where, part_delta=pb.PartDelta(text=said))
-        yield pb.RunEvent(**where, step_finished=pb.StepFinished(result=step_result(step, said)))
+        yield at(step, pb.RunEvent(step_started=pb.StepStarted(action="prompt", model="fake/parrot")))
+        yield at(step, pb.RunEvent(part_delta=pb.PartDelta(text=said)))
+        yield at(step, pb.RunEvent(step_finished=pb.StepFinished(result=step_result(step, said))))
     result = pb.RunResult(text=text, outputs={"answer": text, "title": "Fake"}, usage=pb.Usage(input_tokens=6, output_tokens=10))
     yield pb.RunEvent(run_id="run-1", run_finished=pb.RunFinished(state=pb.RUN_STATE_SUCCEEDED, result=result))
+
+
+def at(step: str, event: pb.RunEvent, visit: int = 1) -> pb.RunEvent:
+    """The event as one of a step."""
+    event.MergeFrom(pb.RunEvent(run_id="run-1", step_id=step, step_path=step, visit=visit))
+    return event
 
 
 def step_result(step: str, text: str, state: "pb.StepState" = pb.STEP_STATE_SUCCEEDED) -> pb.StepResult:

@@ -4,7 +4,7 @@ import json
 import signal
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import grpc
@@ -29,11 +29,11 @@ def last_chat(server: FakeServer) -> pb.ChatRequest:
 def test_an_interrupt_ends_the_call_and_leaves_no_traceback(process: Start, server: FakeServer) -> None:
     hold = threading.Event()
 
-    def events(request: pb.StreamChatRequest) -> object:
+    def events(request: pb.StreamChatRequest) -> Iterator[pb.StreamChatResponse]:
         yield delta("Once upon")
         hold.wait(30)
 
-    server.script.events = events  # type: ignore[assignment] - it never finishes
+    server.script.events = events
     running = process("chat", "Tell me a story", "--target", server.target)
     assert running.stdout is not None
     assert running.stdout.read(9) == b"Once upon"  # so the piece was flushed while the answer was not complete
@@ -46,11 +46,11 @@ def test_an_interrupt_ends_the_call_and_leaves_no_traceback(process: Start, serv
 
 
 def test_a_reader_that_goes_away_ends_the_call_without_a_word(process: Start, server: FakeServer) -> None:
-    def events(request: pb.StreamChatRequest) -> object:
+    def events(request: pb.StreamChatRequest) -> Iterator[pb.StreamChatResponse]:
         while not server.cancelled.is_set():
             yield delta("x" * 1000)
 
-    server.script.events = events  # type: ignore[assignment] - it never finishes
+    server.script.events = events
     running = process("chat", "go on", "--target", server.target)
     assert running.stdout is not None
     assert running.stderr is not None
@@ -62,7 +62,7 @@ def test_a_reader_that_goes_away_ends_the_call_without_a_word(process: Start, se
 
 
 def test_a_stream_that_breaks_leaves_what_came_and_says_why(ask: Command, server: FakeServer) -> None:
-    server.script.events = lambda request: iter([delta("Half an ")])
+    server.script.events = lambda _: iter([delta("Half an ")])
     server.script.late_fault = INTERRUPTED
     outcome = ask("chat", "hi")
     assert outcome.out == "Half an "
@@ -102,7 +102,7 @@ def test_the_answer_goes_to_standard_output_alone(ask: Command) -> None:
 
 
 def test_a_line_break_at_the_end_is_not_doubled(ask: Command, server: FakeServer) -> None:
-    server.script.events = lambda request: answer_events(response("done\n"))
+    server.script.events = lambda _: answer_events(response("done\n"))
     assert ask("chat", "hi").out == "done\n"
 
 
@@ -161,7 +161,7 @@ def test_usage_is_told_on_standard_error(ask: Command) -> None:
 
 
 def test_an_answer_that_was_cut_is_told_so(ask: Command, server: FakeServer) -> None:
-    server.script.events = lambda request: answer_events(response("Once", pb.FINISH_REASON_LENGTH))
+    server.script.events = lambda _: answer_events(response("Once", pb.FINISH_REASON_LENGTH))
     assert "--max-tokens" in ask("chat", "hi").err
 
 
@@ -169,7 +169,7 @@ def test_a_dropped_setting_is_told(ask: Command, server: FakeServer) -> None:
     answer = response("ok")
     answer.notices.add(code=pb.Notice.CODE_SETTING_DROPPED, message="top_k was dropped")
     answer.notices.add(code=pb.Notice.CODE_USAGE_ESTIMATED, message="tokens were estimated")
-    server.script.events = lambda request: answer_events(answer)
+    server.script.events = lambda _: answer_events(answer)
     assert ask("chat", "hi").err == "note: top_k was dropped\n"
 
 
