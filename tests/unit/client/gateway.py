@@ -46,27 +46,33 @@ class Gateway:
     """Unary methods answer an empty message, streams are refused, until `on[method]` says otherwise."""
 
     port: int = 0
+    credentials: grpc.ServerCredentials | None = None
     on: dict[str, Any] = field(default_factory=dict)
     seen: list[Seen] = field(default_factory=list)
     health: health_service.aio.HealthServicer = field(default_factory=health_service.aio.HealthServicer)
 
     async def __aenter__(self) -> Self:
         self._server = grpc.aio.server(options=[("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", 64 << 20)])
-        self.port = self._server.add_insecure_port(f"127.0.0.1:{self.port}")
+        self.port = self._bind(f"127.0.0.1:{self.port}")
         health_pb2_grpc.add_HealthServicer_to_server(self.health, self._server)
         servicer = _servicer(self)
         chat_service_pb2_grpc.add_ChatServiceServicer_to_server(servicer, self._server)
         chain_service_pb2_grpc.add_ChainServiceServicer_to_server(servicer, self._server)
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(servicer, self._server)
         system_service_pb2_grpc.add_SystemServiceServicer_to_server(servicer, self._server)
-        await self.serve(True)
+        await self.serve()
         await self._server.start()
         return self
+
+    def _bind(self, address: str) -> int:
+        if self.credentials is None:
+            return self._server.add_insecure_port(address)
+        return self._server.add_secure_port(address, self.credentials)
 
     async def __aexit__(self, *_: object) -> None:
         await self._server.stop(None)
 
-    async def serve(self, serving: bool) -> None:
+    async def serve(self, *, serving: bool = True) -> None:
         status = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
         await self.health.set("", status)
 
@@ -115,7 +121,7 @@ def details(code: grpc.StatusCode, reason: str, *more: Message, domain: str = "p
         packed = AnyMessage()
         packed.Pack(message)
         status.details.append(packed)
-    return status.SerializeToString()
+    return bytes(status.SerializeToString())
 
 
 async def abort(

@@ -1,7 +1,7 @@
 """How a client reaches servers: targets, credentials, several addresses, restarts."""
 
 import asyncio
-import datetime
+import datetime as dt
 import tomllib
 from pathlib import Path
 
@@ -13,8 +13,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from promptwire import Promptwire, Tls, __version__, _channel, errors
-from promptwire import v1 as pb
-from promptwire.v1 import chat_service_pb2_grpc
 from tests.unit.client.callers import Caller
 from tests.unit.client.gateway import Gateway
 
@@ -36,10 +34,10 @@ ROOT = Path(__file__).parents[3]
         ("10.0.0.1:50051", False),
     ],
 )
-def test_keys_travel_in_the_open_on_this_machine_only(target: str, local: bool) -> None:
-    assert (_channel.tls_for(target, None) is None) is local
-    assert _channel.tls_for(target, False) is None
-    assert _channel.tls_for(target, True) == Tls()
+def test_keys_travel_in_the_open_on_this_machine_only(target: str, *, local: bool) -> None:
+    assert (_channel.tls_for(target, tls=None) is None) is local
+    assert _channel.tls_for(target, tls=False) is None
+    assert _channel.tls_for(target, tls=True) == Tls()
 
 
 @pytest.mark.parametrize("target", ["http://127.0.0.1:50051", "https://gateway", "grpc://x:1"])
@@ -70,7 +68,7 @@ async def test_calls_go_to_all_addresses_and_none_to_a_server_that_does_not_serv
         async with Promptwire(target) as client, asyncio.timeout(20):
             while not (first.seen and second.seen):
                 await client.chat("hi")
-            await first.serve(False)
+            await first.serve(serving=False)
             in_a_row = 0
             while in_a_row < 10:
                 before = len(second.seen)
@@ -79,20 +77,18 @@ async def test_calls_go_to_all_addresses_and_none_to_a_server_that_does_not_serv
 
 
 async def test_a_server_that_stops_loses_no_call() -> None:
-    async with Gateway() as first:
-        async with Gateway() as second:
-            target = f"ipv4:127.0.0.1:{first.port},127.0.0.1:{second.port}"
-            async with Promptwire(target) as client, asyncio.timeout(20):
-                while not (first.seen and second.seen):
-                    await client.chat("hi")
-                await second.serve(False)
-                await second._server.stop(5)
-                for _ in range(20):
-                    await client.chat("hi")
+    async with Gateway() as first, Gateway() as second:
+        target = f"ipv4:127.0.0.1:{first.port},127.0.0.1:{second.port}"
+        async with Promptwire(target) as client, asyncio.timeout(20):
+            while not (first.seen and second.seen):
+                await client.chat("hi")
+            await second._server.stop(5)
+            for _ in range(20):
+                await client.chat("hi")
 
 
 async def test_a_lone_server_that_does_not_serve_is_unavailable(gateway: Gateway, caller: Caller) -> None:
-    await gateway.serve(False)
+    await gateway.serve(serving=False)
     with pytest.raises(errors.Unavailable):
         await caller.call(gateway.target, "chat", "hi")
     assert not gateway.seen
@@ -117,37 +113,25 @@ def certificate(folder: Path, name: str) -> tuple[Path, Path]:
     """A certificate signed by itself, and its key, in PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.datetime.now(datetime.UTC)
-    builder = x509.CertificateBuilder(subject, subject, key.public_key(), 1, now - datetime.timedelta(1), now + datetime.timedelta(1))
+    now = dt.datetime.now(dt.UTC)
+    builder = x509.CertificateBuilder(subject, subject, key.public_key(), 1, now - dt.timedelta(1), now + dt.timedelta(1))
     signed = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False).sign(key, hashes.SHA256())
     cert_file, key_file = folder / "cert.pem", folder / "key.pem"
     cert_file.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
-    key_file.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
+    key_file.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
     return cert_file, key_file
-
-
-class Echo(chat_service_pb2_grpc.ChatServiceServicer):
-    async def Chat(self, request: pb.ChatRequest, context: object) -> pb.ChatResponse:  # type: ignore[override]  # noqa: N802 - gRPC's name
-        return pb.ChatResponse(text=request.prompt)
 
 
 async def test_tls_with_certificates_of_ones_own_at_both_ends(tmp_path: Path, caller: Caller) -> None:
     cert_file, key_file = certificate(tmp_path, "gateway.test")
     cert, key = cert_file.read_bytes(), key_file.read_bytes()
-    server = grpc.aio.server()
-    chat_service_pb2_grpc.add_ChatServiceServicer_to_server(Echo(), server)
-    port = server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([(key, cert)], cert, require_client_auth=True))
-    await server.start()
-    try:
+    credentials = grpc.ssl_server_credentials([(key, cert)], cert, require_client_auth=True)
+    async with Gateway(credentials=credentials) as gateway:
         tls = Tls(ca_file=str(cert_file), cert_file=str(cert_file), key_file=str(key_file), server_name="gateway.test")
-        answer = await caller.call(f"127.0.0.1:{port}", "chat", "hi", client={"tls": tls})
-        assert answer.text == "hi"
+        await caller.call(gateway.target, "chat", "hi", client={"tls": tls})
         with pytest.raises(errors.Unavailable, match="TLS must be on at both ends"):
-            await caller.call(f"127.0.0.1:{port}", "chat", "hi")
-    finally:
-        await server.stop(None)
+            await caller.call(gateway.target, "chat", "hi")
+    assert len(gateway.seen) == 1
 
 
 async def test_a_certificate_file_that_is_not_there_is_an_os_error(gateway: Gateway) -> None:

@@ -79,7 +79,7 @@ async def test_only_text_of_the_first_candidate_is_iterated_but_everything_is_in
         pb.StreamChatResponse(part_finished=pb.PartFinished(candidate_index=1, part=pb.ContentPart(text="b"))),
         pb.StreamChatResponse(part_finished=pb.PartFinished(part_index=2, part=pb.ContentPart(tool_call=call))),
         pb.StreamChatResponse(part_finished=pb.PartFinished(part_index=1, part=pb.ContentPart(text="a"))),
-        pb.StreamChatResponse(finished=pb.ChatFinished(response=pb.ChatResponse(candidates=[{"index": 0}, {"index": 1}]))),  # type: ignore[list-item]
+        pb.StreamChatResponse(finished=pb.ChatFinished(response=pb.ChatResponse(candidates=[{"index": 0}, {"index": 1}]))),
     )
     pieces: list[Any] = []
     response = (await caller.collect(gateway.target, "stream_chat", "hi", into=pieces)).response
@@ -186,7 +186,7 @@ async def test_the_small_methods(gateway: Gateway, caller: Caller) -> None:
 
 async def test_health_tells_serving_from_not_serving_from_absent(gateway: Gateway, caller: Caller) -> None:
     assert await caller.call(gateway.target, "health") is True
-    await gateway.serve(False)
+    await gateway.serve(serving=False)
     assert await caller.call(gateway.target, "health") is False
     with pytest.raises(NotFound):
         await caller.call(gateway.target, "health", "no.such.Service")
