@@ -233,7 +233,10 @@ class AiohttpStream:
     def progress(self) -> None:
         """See Stream."""
         self._since_s = None
-        self._waiting_for = "idle"
+        if self._waiting_for == "first_token":
+            self._waiting_for = "idle"
+            self._watch.cancel()  # set for the first token, which may be allowed much more time
+            self._watch = self._loop.call_at(self._patience.until_idle_s(self._loop.time()), self._look)
 
     def close(self) -> None:
         """See Stream."""
