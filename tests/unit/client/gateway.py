@@ -142,8 +142,8 @@ async def abort(
     raise AssertionError("abort raises")
 
 
-def failing(times: int, then: Message, code: grpc.StatusCode = grpc.StatusCode.UNAVAILABLE, pushback_ms: int | None = 1) -> Unary:
-    """An answer that comes after so many failures."""
+def failing(times: int, then: Message, code: grpc.StatusCode = grpc.StatusCode.UNAVAILABLE, pushback_ms: int | None = 10) -> Unary:
+    """An answer that comes after so many failures. A pushback of 0 makes clients on gRPC's C core wait for their deadline."""
     left = [times]
 
     async def answer(_: object, context: Context) -> Message:

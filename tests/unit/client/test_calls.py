@@ -69,7 +69,7 @@ async def test_without_a_wish_of_the_server_the_client_backs_off_by_itself(gatew
 
 @pytest.mark.parametrize("code", [grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.ABORTED, grpc.StatusCode.INTERNAL])
 async def test_only_unavailable_is_retried(gateway: Gateway, caller: Caller, code: grpc.StatusCode) -> None:
-    gateway.on["Chat"] = failing(1, OK, code, pushback_ms=1)
+    gateway.on["Chat"] = failing(1, OK, code, pushback_ms=10)
     with pytest.raises(errors.PromptwireError):
         await caller.call(gateway.target, "chat", "hi")
     assert attempts(gateway) == 1
@@ -84,7 +84,7 @@ async def test_large_requests_are_retried_too(gateway: Gateway, caller: Caller) 
 async def test_a_stream_is_retried_until_its_first_event(gateway: Gateway, caller: Caller) -> None:
     async def events(_: object, context: Context) -> Any:
         if attempts(gateway) == 1:
-            await abort(context, grpc.StatusCode.UNAVAILABLE, "OVERLOADED", pushback_ms=1)
+            await abort(context, grpc.StatusCode.UNAVAILABLE, "OVERLOADED", pushback_ms=10)
         for event in text_events("x"):
             yield event
 
@@ -97,7 +97,7 @@ async def test_a_stream_is_retried_until_its_first_event(gateway: Gateway, calle
 async def test_a_stream_is_not_retried_after_its_first_event(gateway: Gateway, caller: Caller) -> None:
     async def events(_: object, context: Context) -> Any:
         yield text_events("x")[0]
-        await abort(context, grpc.StatusCode.UNAVAILABLE, "STREAM_INTERRUPTED", pushback_ms=1)
+        await abort(context, grpc.StatusCode.UNAVAILABLE, "STREAM_INTERRUPTED", pushback_ms=10)
 
     gateway.on["StreamChat"] = events
     with pytest.raises(errors.StreamInterrupted):
