@@ -39,7 +39,7 @@ steps:
       - {when: "steps.revise.visit < 2", to: revise}
   - id: translate
     when: "languages | length > 0"
-    prompt: "Translate {{ text }} to {{ languages | join(', ') }}{% if strict %}, strictly{% endif %}"
+    prompt: "Translate {{ text }} to {{ languages | join(', ') }}{% if strict | default(false) %}, strictly{% endif %}"
     output_key: translation
   - id: unused
     when: "topic == 'nothing at all'"
@@ -137,9 +137,9 @@ def test_the_sync_client_runs_a_chain_file(server: Server, chain: Path) -> None:
 @pytest.mark.parametrize(
     ("inputs", "field"),
     [
-        ({}, "inputs.topic"),
+        ({}, "inputs"),
         ({"topic": "x"}, "inputs.topic"),
-        ({"topic": "tea", "languages": ["a", "b", "c", "d"]}, "inputs.languages"),
+        ({"topic": "tea", "languages": ["a", "b", "c", "d"]}, "inputs_json.languages"),
         ({"topic": "tea", "strict": "yes"}, "inputs.strict"),
         ({"topic": "tea", "colour": "green"}, "inputs.colour"),
     ],
