@@ -8,7 +8,7 @@ import logging
 import re
 import sys
 import traceback
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import BinaryIO, Protocol, cast
@@ -82,11 +82,14 @@ class Lines:
 
     def write(self, level: str, event: str, fields: Mapping[str, Value]) -> None:
         """One line, at once, its fields as they stand: for callers that know what is in them. Never raises."""
-        if LEVELS[level] < self._threshold:
-            return
-        line = self._json(level, event, fields) if self._console is None else self._pretty(level, event, fields)
+        self.write_all([(level, event, fields)])
+
+    def write_all(self, lines: Iterable[tuple[str, str, Mapping[str, Value]]]) -> None:
+        """Several such lines, by one write to the system."""
+        build = self._json if self._console is None else self._pretty
+        text = b"".join([build(level, event, fields) for level, event, fields in lines if LEVELS[level] >= self._threshold])
         try:
-            self._out.write(line)
+            self._out.write(text)
             self._out.flush()
         except (OSError, ValueError):
             return  # standard error is closed: nobody is left to be told

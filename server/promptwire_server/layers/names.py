@@ -31,6 +31,7 @@ SERVER_STOPPED: Final = "server.stopped"
 WORKER_DIED: Final = "worker.died"
 WORKER_KILLED: Final = "worker.killed"
 WORKER_STATE: Final = "worker.state"
+JOURNAL_FAILING: Final = "journal.failing"
 CONFIG_NOTICE: Final = "config.notice"
 LIBRARY: Final = "library"  # a line of a library's: grpc, asyncio, aiohttp
 

@@ -1,6 +1,5 @@
-"""Observe: the outermost layer. Counts and times every question, fills in what only the outside knows, writes one log line at the end."""
+"""Observe: the outermost layer. Times every question, fills in what only the outside knows, and hands the ended call to the tally."""
 
-from collections.abc import Callable
 from contextvars import ContextVar
 
 from google.protobuf.duration_pb2 import Duration
@@ -8,37 +7,29 @@ from google.protobuf.duration_pb2 import Duration
 from promptwire import v1 as pb
 from promptwire_server.core.call import Call
 from promptwire_server.core.clock import Clock
-from promptwire_server.core.errors import CallerError, PromptwireError
 from promptwire_server.core.handler import Handler
 from promptwire_server.core.reply import Ending, Reply
-from promptwire_server.layers import names
-from promptwire_server.layers.metrics import Metrics
-
-Field = str | int | float | bool
-# (level, event, fields) of one line. Must not raise.
-CallLog = Callable[[str, str, dict[str, Field]], None]
+from promptwire_server.layers.tally import Ended, Tally
 
 # The call that the running task works on, so that lines of others (libraries, providers) say which one. Each RPC and step is a task.
 CURRENT: ContextVar[Call | None] = ContextVar("promptwire_call", default=None)
 
 _NANO = 1_000_000_000
-_SHOWN_NAME = 128  # characters of a name that the caller chose
 
 
 class Observe:
-    """Counts, times, fills in and logs."""
+    """Times, fills in, and has ended calls counted and logged."""
 
-    def __init__(self, inner: Handler, *, metrics: Metrics, clock: Clock, log: CallLog | None = None) -> None:
+    def __init__(self, inner: Handler, *, tally: Tally, clock: Clock) -> None:
         self._inner = inner
-        self.metrics = metrics
+        self.tally = tally
         self.clock = clock
-        self.log = log
 
     async def __call__(self, call: Call) -> Reply:
         """The inner answer, watched until its end."""
         observation = _Observation(self, call)
         CURRENT.set(call)
-        self.metrics.in_flight += 1
+        self.tally.metrics.in_flight += 1
         try:
             reply = await self._inner(call)
         except BaseException as error:
@@ -88,95 +79,10 @@ class _Observation:
             _set(timing.upstream, trail.upstream_s)
 
     def done(self, ending: Ending) -> None:
-        """Count, and write the line. Runs once, however the call ended."""
-        call, layer = self._call, self._layer
-        now_s = layer.clock.monotonic()
-        outcome = _outcome(ending, late=now_s >= call.deadline_s)
-        answer = ending.response or ending.partial
-        provider, model = _who(call, answer)
-        self._count(outcome, provider, model, now_s - call.arrival_s, answer, answered=ending.response is not None)
-        if layer.log is not None:
-            fields = self._line(outcome, provider, model, now_s - call.arrival_s)
-            if answer is not None:
-                _add_amounts(fields, answer)
-            layer.log(_level(ending, outcome), names.CHAT_FINISHED, fields)
-
-    def _count(self, outcome: str, provider: str, model: str, duration_s: float, answer: pb.ChatResponse | None, *, answered: bool) -> None:
-        metrics = self._layer.metrics
-        metrics.in_flight -= 1
-        series = metrics.of_model(provider, model, answered=answered)
-        series.ended(outcome, 0 if answer is None else answer.served_from, duration_s)
-        if self._first_s:
-            series.first_token.add(self._first_s)
-        if answer is not None:
-            series.add_usage(answer.usage)
-            if answer.HasField("cost"):
-                series.cost_nano_usd += answer.cost.total_nano_usd
-        for attempt in self._call.trail.attempts:
-            metrics.attempted(attempt.provider, _attempt_outcome(attempt, outcome))
-
-    def _line(self, outcome: str, provider: str, model: str, duration_s: float) -> dict[str, Field]:
-        call = self._call
-        fields: dict[str, Field] = {
-            names.REQUEST_ID: call.request_id,
-            names.TRACE_ID: call.trace_id,
-            "tenant": call.principal.tenant,
-            "principal": call.principal.name,
-            "model_asked": call.request.model[:_SHOWN_NAME],
-            "provider": provider,
-            "model": model,
-            "outcome": outcome,
-            "stream": call.stream,
-            "duration_ms": _milliseconds(duration_s),
-            "attempts": len(call.trail.attempts),
-        }
-        if call.run_id:
-            fields[names.RUN_ID] = call.run_id
-            fields[names.STEP_ID] = call.step_id
-        if self._first_s:
-            fields["first_token_ms"] = _milliseconds(self._first_s)
-        return fields
-
-
-def _add_amounts(fields: dict[str, Field], answer: pb.ChatResponse) -> None:
-    usage = answer.usage
-    fields["input_tokens"] = usage.input_tokens
-    fields["output_tokens"] = usage.output_tokens
-    if answer.HasField("cost"):
-        fields["cost_nano_usd"] = answer.cost.total_nano_usd
-
-
-def _outcome(ending: Ending, *, late: bool) -> str:
-    error = ending.error
-    if isinstance(error, PromptwireError):
-        return error.reason_name
-    if error is not None:
-        return names.INTERNAL
-    if ending.response is not None:
-        return names.OK
-    return names.DEADLINE if late else names.CANCELLED  # abandoned: by the server's own deadline, or by the reader
-
-
-def _who(call: Call, answer: pb.ChatResponse | None) -> tuple[str, str]:
-    """The provider and model that answered, or that were tried last."""
-    if answer is not None and (provider := answer.provider):
-        return provider, answer.model
-    attempts = call.trail.attempts
-    return (attempts[-1].provider, attempts[-1].model) if attempts else ("", "")
-
-
-def _attempt_outcome(attempt: pb.Attempt, outcome: str) -> str:
-    """How a try went. One without failure is the last, and went as the call did."""
-    if not attempt.HasField("failure"):
-        return outcome
-    return pb.ErrorReason.Name(attempt.failure.reason).removeprefix("ERROR_REASON_")
-
-
-def _level(ending: Ending, outcome: str) -> str:
-    if outcome == names.INTERNAL:
-        return "error"
-    quiet = outcome in (names.OK, names.CANCELLED) or isinstance(ending.error, CallerError)
-    return "info" if quiet else "warning"
+        """Hand the call to the tally. Runs once, however the call ended."""
+        layer = self._layer
+        layer.tally.metrics.in_flight -= 1
+        layer.tally.add(Ended(self._call, ending, self._first_s, layer.clock.monotonic()))
 
 
 def _set(duration: Duration, value_s: float) -> None:
@@ -184,7 +90,3 @@ def _set(duration: Duration, value_s: float) -> None:
     if whole_s:
         duration.seconds = whole_s
     duration.nanos = int((value_s - whole_s) * _NANO)
-
-
-def _milliseconds(value_s: float) -> float:
-    return int(value_s * 1e6) / 1000

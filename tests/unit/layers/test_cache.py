@@ -13,6 +13,7 @@ from promptwire_server.core.reply import Batch, Reply
 from promptwire_server.layers.cache import Cache, CacheSettings, key_of
 from promptwire_server.layers.metrics import Metrics
 from promptwire_server.layers.observe import Observe
+from promptwire_server.layers.tally import Tally
 from promptwire_server.stores.memory import Answers
 from tests.unit.layers.conftest import MakeCall, answer, streamed
 
@@ -103,7 +104,7 @@ async def test_what_an_answer_of_unknown_cost_saved_is_unknown_too(house: House,
 
 async def test_each_caller_gets_a_message_of_its_own_without_traces_of_the_first_call(house: House, make_call: MakeCall) -> None:
     house.cache = Cache(house.provider, store=house.store, settings=READ_WRITE)
-    observed = Observe(house.cache, metrics=Metrics(), clock=house.clock)
+    observed = Observe(house.cache, tally=Tally(Metrics()), clock=house.clock)
     answers = []
     for name in ("one", "two", "three"):
         call = make_call(request_id=name, trace_id=name)

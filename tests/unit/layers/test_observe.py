@@ -12,10 +12,9 @@ from promptwire_server.core.clock import ManualClock
 from promptwire_server.core.errors import NotFound, PromptwireError, UpstreamFailed, failure_of
 from promptwire_server.core.reply import Reply
 from promptwire_server.layers.metrics import Metrics
-from promptwire_server.layers.observe import CURRENT, Field, Observe
+from promptwire_server.layers.observe import CURRENT, Observe
+from promptwire_server.layers.tally import Field, Line, Tally
 from tests.unit.layers.conftest import MakeCall, answer, streamed
-
-Line = tuple[str, str, dict[str, Field]]
 
 
 class Bench:
@@ -24,10 +23,7 @@ class Bench:
     def __init__(self, inner: Callable[[Call], Awaitable[Reply]], clock: ManualClock) -> None:
         self.lines: list[Line] = []
         self.metrics = Metrics([("echo", "echo")], ["echo", "openai"])
-        self.observe = Observe(inner, metrics=self.metrics, clock=clock, log=self._log)
-
-    def _log(self, level: str, event: str, fields: dict[str, Field]) -> None:
-        self.lines.append((level, event, fields))
+        self.observe = Observe(inner, tally=Tally(self.metrics, self.lines.extend), clock=clock)
 
     def value(self, name: str, **labels: str) -> float | None:
         return self.metrics.registry.get_sample_value(name, labels)
@@ -215,3 +211,17 @@ async def test_who_works_within_a_call_can_name_it(clock: ManualClock, make_call
     call = make_call()
     await Bench(inner, clock).observe(call)
     assert seen == [call]
+
+
+async def test_calls_that_end_together_are_counted_and_logged_together(clock: ManualClock, make_call: MakeCall) -> None:
+    batches: list[int] = []
+    waiting: list[Callable[[], None]] = []
+    tally = Tally(Metrics(), lambda lines: batches.append(len(lines)), waiting.append)
+    observe = Observe(inner_of(clock, stream=False), tally=tally, clock=clock)
+    for _ in range(3):
+        async with await observe(make_call()) as reply:
+            await reply.read()
+    assert (batches, len(waiting), tally.metrics.in_flight) == ([], 1, 0)
+    waiting[0]()
+    tally.settle()
+    assert batches == [3]
