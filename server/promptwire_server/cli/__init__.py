@@ -9,6 +9,8 @@ import pkgutil
 import sys
 from collections.abc import Callable, Sequence
 
+from promptwire_server.cli.exits import ExitCode
+
 # Found by name, like entry points, so that a server never loads the people's tool. The one exception to imports at the top.
 _LEAN = {"serve": "promptwire_server.cli.serve:main", "health": "promptwire_server.cli.health:main"}
 _TOOL = "promptwire_server.cli.tool:main"
@@ -23,8 +25,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.modules["rich"] = None  # type: ignore[assignment] # structlog would load it, with Pygments: 4 MB for tracebacks never shown
     else:
         os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # gRPC's own log lines on standard error would stand among ours
-    program: Callable[[Sequence[str]], int] = pkgutil.resolve_name(_LEAN.get(name, _TOOL))
-    return program(words)
+    try:
+        program: Callable[[Sequence[str]], int] = pkgutil.resolve_name(_LEAN.get(name, _TOOL))
+        return program(words)
+    except KeyboardInterrupt:  # also while modules are imported
+        return ExitCode.INTERRUPTED
 
 
 def command_first(arguments: Sequence[str]) -> list[str]:

@@ -10,11 +10,11 @@ from typing import Annotated
 from cyclopts import Parameter
 from rich.live import Live
 
-from promptwire import Promptwire, chainfile
+from promptwire import Promptwire, chainfile, errors
 from promptwire import v1 as pb
 from promptwire_server.cli.connection import DEFAULT_TIMEOUT_S, HERE, Connection, Seconds
 from promptwire_server.cli.exits import CommandError, ExitCode
-from promptwire_server.cli.plan import found_here, show_faults, show_plan
+from promptwire_server.cli.plan import found_here, located, show_faults, show_plan
 from promptwire_server.cli.progress import Progress
 from promptwire_server.cli.render import error_console, note, one_line, write
 from promptwire_server.cli.sources import STDIN, inputs_of, read_text, text_or_file
@@ -59,12 +59,15 @@ def run(
     connection: Connection = HERE,
 ) -> int:
     """Run a chain from a YAML file. Its text goes to standard output, how it is doing to standard error."""
-    request = _load(chain).request
-    inputs.add_to(request)
+    file = _load(chain)
+    inputs.add_to(file.request)
     client = connection.open(timeout)
-    if json:
-        return asyncio.run(_whole(client, request))
-    return asyncio.run(_streamed(client, request, output=output, verbose=verbose))
+    try:
+        if json:
+            return asyncio.run(_whole(client, file.request))
+        return asyncio.run(_streamed(client, file.request, output=output, verbose=verbose))
+    except errors.InvalidRequest as error:
+        raise located(error, file, _name(chain)) from None
 
 
 def validate(
@@ -84,14 +87,18 @@ def validate(
     elif checked.valid:
         show_plan(checked)
     else:
-        show_faults(checked, lines, "standard input" if str(chain) == STDIN else str(chain))
+        show_faults(checked, lines, _name(chain))
     return ExitCode.OK if checked.valid else ExitCode.USAGE
 
 
 def _load(path: Path) -> chainfile.ChainFile:
     if str(path) == STDIN:
-        return chainfile.read(read_text(path), source="standard input")
+        return chainfile.read(read_text(path), source=_name(path))
     return chainfile.open_file(path)
+
+
+def _name(path: Path) -> str:
+    return "standard input" if str(path) == STDIN else str(path)
 
 
 async def _checked(client: Promptwire, request: pb.RunChainRequest) -> pb.ValidateChainResponse:
@@ -146,6 +153,6 @@ def _output(result: pb.RunResult, name: str) -> str:
     if not name:
         return result.text
     if name not in result.outputs:
-        known = ", ".join(result.outputs) or "none"
+        known = ", ".join(sorted(result.outputs)) or "none"
         raise CommandError(f"the chain has no output {name!r}; it has: {known}", "name one of `outputs` in its file")
     return result.outputs[name]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 
 from promptwire import Promptwire
 from promptwire import v1 as pb
@@ -27,7 +27,9 @@ class Wishes:
     system: Annotated[str, Parameter(alias="-s", help="Instructions that come before everything.")] = ""
     image: Annotated[tuple[Path, ...], Parameter(help="An image to go with the prompt; may be repeated.")] = ()
     temperature: Annotated[float | None, Parameter(help="Randomness, 0 to 2.")] = None
-    max_tokens: Annotated[int | None, Parameter(help="Longest answer in tokens, reasoning included.")] = None
+    max_tokens: Annotated[
+        int | None, Parameter(validator=validators.Number(gte=1, lt=2**31), help="Longest answer in tokens, reasoning included.")
+    ] = None
 
     def request(self, prompt: str = "") -> pb.ChatRequest:
         """The question."""

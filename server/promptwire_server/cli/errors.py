@@ -53,10 +53,16 @@ def report(error: BaseException) -> ExitCode:
         return _say(_usage(error), f"`{_command(error)} --help` shows how it is used", ExitCode.USAGE)
     if isinstance(error, KeyboardInterrupt):
         return ExitCode.INTERRUPTED
-    if isinstance(error, OSError):
-        name = f"{error.filename}: " if error.filename else ""
-        return _say(f"{name}{error.strerror or error}", "", ExitCode.USAGE if error.filename else ExitCode.FAILED)
+    if isinstance(error, OSError | UnicodeEncodeError):
+        return _report_system(error)
     return _say(f"{type(error).__name__}: {error} (at {_place(error)})", "this is a bug of promptwire; please report it", ExitCode.FAILED)
+
+
+def _report_system(error: OSError | UnicodeEncodeError) -> ExitCode:
+    if isinstance(error, UnicodeEncodeError):
+        return _say("an argument is not UTF-8 text", "convert it, or give it as a file", ExitCode.USAGE)
+    name = f"{error.filename}: " if error.filename else ""
+    return _say(f"{name}{error.strerror or error}", "", ExitCode.USAGE if error.filename else ExitCode.FAILED)
 
 
 def _report_call(error: errors.PromptwireError) -> ExitCode:

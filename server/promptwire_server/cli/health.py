@@ -41,8 +41,6 @@ def main(arguments: Sequence[str]) -> int:
     except CommandError as error:
         complain(error.message, error.hint)
         return error.code
-    except KeyboardInterrupt:
-        return ExitCode.INTERRUPTED
 
 
 def _probe(parsed: Namespace) -> ExitCode:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from promptwire import chainfile
+from promptwire import chainfile, errors
 from promptwire import v1 as pb
 from promptwire_server.cli.render import note, print_table, printable, write
 from promptwire_server.core.money import dollars
@@ -28,6 +28,19 @@ def found_here(error: chainfile.ChainFileError) -> tuple[pb.ValidateChainRespons
     """The faults of a file that could not be read as a chain, as a server would tell them, and their lines in the file."""
     faults = [pb.ChainFault(field=fault.path, message=fault.message, reason=pb.ERROR_REASON_INVALID_FIELD) for fault in error.faults]
     return pb.ValidateChainResponse(faults=faults), [fault.line for fault in error.faults]
+
+
+def located(error: errors.InvalidRequest, file: chainfile.ChainFile, source: str) -> errors.InvalidRequest:
+    """The same error, its violations told with their lines when all of them are in the file."""
+    paths = [violation.field.removeprefix("run.") for violation in error.violations]
+    if not paths or not all(path.startswith(("spec.", "prompts")) for path in paths):
+        return error
+    told = [
+        f"{source}:{file.line_of(path)}: {path.removeprefix('spec.')}: {violation.message}"
+        for path, violation in zip(paths, error.violations, strict=True)
+    ]
+    title = [f"{source} has {len(told)} faults:"] if len(told) > 1 else []
+    return type(error)("\n".join([*title, *told]), code=error.code, request_id=error.request_id)
 
 
 def _row(step: pb.PlannedStep) -> tuple[str, ...]:

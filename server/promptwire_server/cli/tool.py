@@ -4,8 +4,9 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import metadata
+from io import TextIOWrapper
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, Parameter
 
 from promptwire_server.cli.errors import report
 from promptwire_server.cli.exits import EXIT_CODES, ExitCode
@@ -42,6 +43,9 @@ for _page in PAGES:
 
 def main(arguments: Sequence[str]) -> int:
     """Run a command; its exit code. Errors are told on standard error, never as a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a model's words may be none of the terminal's character set
     try:
         result = app([STDIN if word == "-" else word for word in arguments])
         sys.stdout.flush()
@@ -49,6 +53,6 @@ def main(arguments: Sequence[str]) -> int:
         # What is still buffered would be written, in vain and with a complaint, when Python ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.BROKEN_PIPE
-    except (CycloptsError, KeyboardInterrupt, Exception) as error:  # noqa: BLE001 - the outermost edge
+    except Exception as error:  # noqa: BLE001 - the outermost edge
         return report(error)
     return result if isinstance(result, int) else ExitCode.OK

@@ -9,6 +9,7 @@ from pathlib import Path
 import grpc
 import pytest
 from google.protobuf.json_format import Parse
+from google.rpc import error_details_pb2
 
 from promptwire import v1 as pb
 from promptwire_server.cli.exits import ExitCode
@@ -63,6 +64,29 @@ def test_a_faulty_file_is_not_sent(ask: Command, server: FakeServer, faulty: str
     assert outcome.code == ExitCode.USAGE
     assert f"error: {faulty} has 2 faults:\n{faulty}:2: steps[0].prompt.usr: unknown key" in outcome.err
     assert server.requests == []
+
+
+def test_faults_that_the_server_finds_are_told_with_their_lines(ask: Command, server: FakeServer, chain: str) -> None:
+    violation = error_details_pb2.BadRequest.FieldViolation
+    violations = [violation(field="run.spec.steps[1].prompt.user", description="wrong"), violation(field="spec.name", description="odd")]
+    bad = error_details_pb2.BadRequest(field_violations=violations)
+    server.script.fault = Fault(grpc.StatusCode.INVALID_ARGUMENT, "x (and 1 more)", "INVALID_TEMPLATE", (bad,))
+    outcome = ask("run", chain)
+    assert outcome.code == ExitCode.USAGE
+    assert outcome.err.splitlines() == [
+        f"error: {chain} has 2 faults:",
+        f"{chain}:8: steps[1].prompt.user: wrong",
+        f"{chain}:1: name: odd",
+        "hint: correct it; `promptwire validate FILE` shows every fault with its line",
+        "request: req-fake",
+    ]
+
+
+def test_what_is_wrong_with_inputs_is_no_matter_of_the_file(ask: Command, server: FakeServer, chain: str) -> None:
+    violation = error_details_pb2.BadRequest.FieldViolation(field="inputs", description="'topic' is missing")
+    bad = error_details_pb2.BadRequest(field_violations=[violation])
+    server.script.fault = Fault(grpc.StatusCode.INVALID_ARGUMENT, "inputs: 'topic' is missing", "INVALID_FIELD", (bad,))
+    assert ask("run", chain).err.startswith("error: inputs: 'topic' is missing\nhint: ")
 
 
 @pytest.mark.parametrize(

@@ -179,3 +179,18 @@ def test_the_key_is_sent_and_never_shown(command: Command, server: FakeServer) -
     assert server.keys == ["Bearer sk-secret-secret"]
     assert "sk-secret" not in outcome.out + outcome.err
     assert outcome.code == ExitCode.DENIED
+
+
+def test_an_argument_that_is_no_text_is_refused(ask: Command, server: FakeServer) -> None:
+    outcome = ask("chat", "caf\udce9")  # how a byte that is not UTF-8 comes
+    assert (outcome.code, outcome.out) == (ExitCode.USAGE, "")
+    assert "not UTF-8 text" in outcome.err
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "2147483648", "many"])
+def test_a_greatest_length_that_is_none_is_refused(ask: Command, server: FakeServer, count: str) -> None:
+    outcome = ask("chat", "hi", "--max-tokens", count)
+    assert outcome.code == ExitCode.USAGE
+    assert "--max-tokens" in outcome.err
+    assert server.requests == []
