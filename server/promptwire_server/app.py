@@ -40,7 +40,7 @@ from promptwire_server.convert import (
     stream_settings,
 )
 from promptwire_server.core.clock import Chance, Clock, SystemClock
-from promptwire_server.core.handler import Handler, Layer, stack
+from promptwire_server.core.handler import Handler, stack
 from promptwire_server.core.ids import Ids
 from promptwire_server.http.metrics import Exposition
 from promptwire_server.layers import names
@@ -87,10 +87,11 @@ class Application:
         self._gate = Gate(settings.server.max_concurrent_calls)
         named = [(target.provider, target.model) for targets in self._aliases.values() for target in targets]
         self.metrics = Metrics(named, self._providers.keys())
-        self._tally = Tally(self.metrics, lines.write_all, partial(asyncio.get_running_loop().call_later, _TALLY_S))
         self._authenticator = Authenticator(api_keys(settings), certificates=settings.server.tls.client_ca_file is not None)
         file = journal_file(settings)
         self._journal = None if file is None else sqlite.Journal(file, clock=clock, report=self._report_journal)
+        write = None if self._journal is None else Journal(self._journal, clock).write
+        self._tally = Tally(self.metrics, lines.write_all, partial(asyncio.get_running_loop().call_later, _TALLY_S), write)
         self.server = Server(server_settings(settings, worker=worker), self._edge(), self._services())
         self._exposition = self._metrics_server(worker=worker)
 
@@ -134,17 +135,11 @@ class Application:
                 lambda inner: Observe(inner, tally=self._tally, clock=self._clock),
                 # Before anything costs something.
                 lambda inner: Admit(inner, gate=self._gate, clock=self._clock),
-                # After admission: what was shed used nothing. Outside the cache: its answers are written down too.
-                *self._journaled(),
                 # Before whatever costs something.
                 lambda inner: Cache(inner, store=self._answers, settings=cache_settings(self._settings)),
             ],
             router,  # innermost: from the model's name to a provider
         )
-
-    def _journaled(self) -> list[Layer]:
-        journal = self._journal
-        return [] if journal is None else [lambda inner: Journal(inner, sink=journal, clock=self._clock)]
 
     def _report_journal(self, fields: sqlite.Fields) -> None:
         self._lines.write_masked("error", names.JOURNAL_FAILING, fields)

@@ -1,17 +1,15 @@
 """Journal: writes down what every question used and how it ended, also those that failed or were cancelled."""
 
 from collections.abc import Mapping
-from functools import partial
 from types import MappingProxyType
 from typing import Final, Protocol
 
 from promptwire import v1 as pb
-from promptwire_server.core.call import Call
 from promptwire_server.core.clock import Clock
 from promptwire_server.core.entry import Entry
-from promptwire_server.core.handler import Handler
-from promptwire_server.core.reply import Ending, Reply
+from promptwire_server.core.reply import Ending
 from promptwire_server.layers.outcome import outcome_of, who
+from promptwire_server.layers.tally import Ended
 
 _SHOWN_NAME = 128  # characters of a name that the caller chose
 _NO_LABELS: Final[Mapping[str, str]] = MappingProxyType({})
@@ -28,31 +26,21 @@ class Sink(Protocol):
 
 
 class Journal:
-    """Hands an entry to the sink when a question has ended."""
+    """Hands an entry to the sink for every question that has ended."""
 
-    def __init__(self, inner: Handler, *, sink: Sink, clock: Clock) -> None:
-        self._inner = inner
+    def __init__(self, sink: Sink, clock: Clock) -> None:
         self._sink = sink
         self._clock = clock
 
-    async def __call__(self, call: Call) -> Reply:
-        """The inner answer."""
-        try:
-            reply = await self._inner(call)
-        except BaseException as error:
-            self._write(call, Ending(None, error if isinstance(error, Exception) else None, delivered=False))
-            raise
-        reply.on_done(partial(self._write, call))
-        return reply
-
-    def _write(self, call: Call, ending: Ending) -> None:
-        now_s = self._clock.monotonic()
-        outcome = outcome_of(ending, late=now_s >= call.deadline_s)
-        duration_us = int((now_s - call.arrival_s) * 1e6)
-        self._sink.append(call.principal.tenant, _entry(call, ending, outcome, duration_us, int(self._clock.time() * 1e6)))
+    def write(self, ended: Ended) -> None:
+        """Write down one question."""
+        call = ended.call
+        since_us = int((self._clock.monotonic() - ended.at_s) * 1e6)
+        self._sink.append(call.principal.tenant, _entry(ended, int(self._clock.time() * 1e6) - since_us))
 
 
-def _entry(call: Call, ending: Ending, outcome: str, duration_us: int, ended_us: int) -> Entry:
+def _entry(ended: Ended, ended_us: int) -> Entry:
+    call, ending = ended.call, ended.ending
     request = call.request
     answer = ending.response or ending.partial
     provider, model = who(call, answer)
@@ -67,7 +55,7 @@ def _entry(call: Call, ending: Ending, outcome: str, duration_us: int, ended_us:
         provider,
         model,
         request.model[:_SHOWN_NAME],
-        outcome,
+        outcome_of(ending, late=ended.at_s >= call.deadline_s),
         _served_from(ending),
         call.stream,
         usage.input_tokens,
@@ -83,7 +71,7 @@ def _entry(call: Call, ending: Ending, outcome: str, duration_us: int, ended_us:
         usage.estimated,
         cost,
         saved,
-        duration_us,
+        int((ended.at_s - call.arrival_s) * 1e6),
         call.run_id,
         call.step_id,
         dict(labels) if labels else _NO_LABELS,

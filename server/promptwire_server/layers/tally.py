@@ -35,12 +35,17 @@ class Ended:
     at_s: float  # on the monotonic clock
 
 
+Write = Callable[[Ended], None]  # must neither wait nor raise
+
+
 class Tally:
     """Counts and logs ended calls: when `later` calls back, or at once where there is no `later`."""
 
-    def __init__(self, metrics: Metrics, log: LogLines | None = None, later: Later | None = None) -> None:
+    def __init__(self, metrics: Metrics, log: LogLines | None = None, later: Later | None = None, write: Write | None = None) -> None:
+        """`write` is told of every ended call besides: the journal."""
         self.metrics = metrics
         self._log = log
+        self._write = write
         self._later = later
         self._waiting: list[Ended] = []
 
@@ -58,6 +63,9 @@ class Tally:
         lines = [self._settled(ended) for ended in waiting]
         if self._log is not None and lines:
             self._log(lines)
+        if self._write is not None:
+            for ended in waiting:
+                self._write(ended)
 
     def _settled(self, ended: Ended) -> Line:
         """Count one call; its line."""

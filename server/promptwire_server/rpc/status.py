@@ -13,6 +13,7 @@ from promptwire_server.core.errors import PromptwireError
 DOMAIN = "promptwire"
 _MAX_MESSAGE_BYTES = 512
 _MAX_DETAILS_BYTES = 3072  # details over 4 KiB vanish on the way in a third of all calls; base64 in the trailer adds a third
+_SHORTEST_PUSHBACK_MS = 10  # at 0, clients of grpcio 1.85 wait until their own deadline instead of trying again
 _MAX_METADATA_BYTES = 256  # a value of ErrorInfo.metadata
 _MAX_KEY_BYTES = 64
 _MAX_INFO_BYTES = 1024  # ErrorInfo; one more entry may go over it

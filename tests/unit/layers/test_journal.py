@@ -13,6 +13,9 @@ from promptwire_server.core.errors import PromptwireError, UpstreamFailed
 from promptwire_server.core.handler import Handler
 from promptwire_server.core.reply import Batch, Reply
 from promptwire_server.layers.journal import Journal
+from promptwire_server.layers.metrics import Metrics
+from promptwire_server.layers.observe import Observe
+from promptwire_server.layers.tally import Tally
 from tests.unit.layers.conftest import MakeCall, answer, streamed
 
 
@@ -36,8 +39,12 @@ def book() -> Book:
     return Book()
 
 
+def journaled(inner: Handler, book: Book, clock: ManualClock) -> Observe:
+    return Observe(inner, tally=Tally(Metrics(), write=Journal(book, clock).write), clock=clock)
+
+
 async def ask(book: Book, clock: ManualClock, call: Call, inner: Handler) -> None:
-    async with await Journal(inner, sink=book, clock=clock)(call) as reply:
+    async with await journaled(inner, book, clock)(call) as reply:
         clock.advance(0.25)
         await reply.read()
 
@@ -193,14 +200,14 @@ async def test_a_reader_who_leaves_midway_is_written_down_once(book: Book, clock
     async def stream(_: Call) -> Reply:
         return streamed(answer(), clock=clock)
 
-    async with await Journal(stream, sink=book, clock=clock)(make_call(stream=True)) as reply:
+    async with await journaled(stream, book, clock)(make_call(stream=True)) as reply:
         async for _ in reply.batches():
             break
     assert book.only.outcome == "CANCELLED"
 
 
 async def test_nothing_is_written_before_the_end(book: Book, clock: ManualClock, make_call: MakeCall) -> None:
-    async with await Journal(handing(answer()), sink=book, clock=clock)(make_call()) as reply:
+    async with await journaled(handing(answer()), book, clock)(make_call()) as reply:
         await reply.read()
         assert book.entries == []
     assert len(book.entries) == 1
