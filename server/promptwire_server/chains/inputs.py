@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from promptwire import v1 as pb
 from promptwire_server.chains.findings import Findings
@@ -12,6 +13,9 @@ from promptwire_server.chains.site import Site
 from promptwire_server.core import json_text
 
 Values = dict[str, object]
+
+_MOST_INPUTS: Final = 64
+_MOST_SCHEMA_CHARS: Final = 16 * 1024  # of a chain: each thousand take up to 20 ms to compile, during which nobody else is served
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,12 @@ class Input:
 
 def compile_inputs(declared: Sequence[pb.ChainInput], site: Site) -> tuple[Input, ...]:
     """The inputs of a chain; `site` is that of the list's owner."""
+    if len(declared) > _MOST_INPUTS:
+        site.at("inputs").fault(f"has {len(declared)} inputs; at most {_MOST_INPUTS} are allowed")
+        return ()
+    if sum(len(message.json_schema) for message in declared) > _MOST_SCHEMA_CHARS:
+        site.at("inputs").fault(f"has schemas of more than {_MOST_SCHEMA_CHARS} characters together")
+        return ()
     seen: set[str] = set()
     inputs = []
     for index, message in enumerate(declared):
