@@ -6,18 +6,17 @@ echo/echo?delay_ms=50&words=100                       in the model name, as a UR
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
 from urllib.parse import parse_qsl
 
 from promptwire import v1 as pb
-from promptwire_server.core.errors import InvalidRequest, PromptwireError
+from promptwire_server.core.errors import CallerError, CapacityError, InvalidRequest, PromptwireError, UpstreamError
 from promptwire_server.providers.classify import Said, error_of
 from promptwire_server.providers.json_value import Json, parsed_object
 
 _MAX_WORDS = 1_000_000
 _MAX_DELAY_MS = 3_600_000.0
 _OPTIONS_FIELD = 'generation.provider_options_json["echo"]'
-T = TypeVar("T")
+_FAMILIES = (PromptwireError, CallerError, CapacityError, UpstreamError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +99,10 @@ def error_called(name: str, provider: str, model: str, *, field: str, retry_afte
     """The error of a reason ("OVERLOADED") or of an HTTP status ("503"). Raises InvalidRequest when there is none of this name."""
     if len(name) == 3 and name.isdigit():  # noqa: PLR2004 - digits of a status
         return error_of(Said(status=int(name), retry_after_s=retry_after_s), provider, model)
-    kinds = {pb.ErrorReason.Name(kind.reason).removeprefix("ERROR_REASON_"): kind for kind in reversed(_all_kinds(PromptwireError))}
+    kinds: dict[str, type[PromptwireError]] = {}
+    for kind in _all_kinds(PromptwireError):
+        if kind not in _FAMILIES:
+            kinds.setdefault(pb.ErrorReason.Name(kind.reason).removeprefix("ERROR_REASON_"), kind)
     if name not in kinds:
         raise InvalidRequest.at(field, f'no error is called "{name[:64]}"; there are HTTP statuses and {", ".join(sorted(kinds))}')
     return kinds[name](f"{provider}/{model} was asked to fail with {name}", retry_after_s=retry_after_s)

@@ -5,16 +5,16 @@ from dataclasses import dataclass, field
 
 from promptwire_server.core.clock import Clock
 from promptwire_server.core.ids import Ids
+from promptwire_server.providers import script
 from promptwire_server.providers.aiohttp_upstream import AiohttpUpstream
 from promptwire_server.providers.echo import Echo
 from promptwire_server.providers.openai import provider as openai
 from promptwire_server.providers.openai.dialect import ANY, OPENAI, Dialect
 from promptwire_server.providers.provider import Provider
-from promptwire_server.providers.script import Scripted
-from promptwire_server.providers.script import Settings as ScriptSettings
 from promptwire_server.providers.upstream import Endpoint
 
 OpenAISettings = openai.Settings
+ScriptSettings = script.Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def build(name: str, settings: Settings, *, clock: Clock, ids: Ids) -> Provider:
         case OpenAISettings():
             return _openai(name, settings, clock, ids)
         case ScriptSettings():
-            return Scripted.from_file(name, settings, clock)
+            return script.Scripted.from_file(name, settings, clock)
         case EchoSettings():
             return Echo(clock, name=name)
 

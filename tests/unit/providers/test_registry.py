@@ -1,0 +1,53 @@
+"""Which provider is built from which settings."""
+
+from pathlib import Path
+
+import pytest
+
+from promptwire_server.core.clock import SystemClock
+from promptwire_server.core.secret import Secret
+from promptwire_server.providers.echo import Echo
+from promptwire_server.providers.openai.dialect import ANY, OPENAI
+from promptwire_server.providers.openai.provider import OpenAI
+from promptwire_server.providers.registry import KINDS, VENDORS, EchoSettings, OpenAISettings, ScriptSettings, Settings, build, facts_of
+from promptwire_server.providers.script import Scripted
+from tests.unit.providers.support import make_ids
+
+
+def test_every_vendor_speaks_a_dialect_that_there_is() -> None:
+    assert all(vendor.dialect in KINDS for vendor in VENDORS)
+    assert len({vendor.name for vendor in VENDORS}) == len(VENDORS)
+
+
+def test_each_kind_of_settings_builds_its_provider(tmp_path: Path) -> None:
+    file = tmp_path / "s.yaml"
+    file.write_text("default: {say: hi}")
+    table: list[tuple[Settings, type]] = [
+        (EchoSettings(), Echo),
+        (ScriptSettings(file), Scripted),
+        (OpenAISettings(base_url="http://127.0.0.1:1/v1"), OpenAI),
+    ]
+    for settings, kind in table:
+        provider = build("mine", settings, clock=SystemClock(), ids=make_ids())
+        assert type(provider) is kind
+        assert provider.name == "mine"
+
+
+def test_a_vendor_is_known_by_its_name_or_its_address() -> None:
+    assert isinstance(build("openai", OpenAISettings(api_key=Secret("sk")), clock=SystemClock(), ids=make_ids()), OpenAI)
+    assert facts_of("https://api.openai.com/v1/") is OPENAI
+    assert facts_of("http://127.0.0.1:8000/v1") is ANY
+
+
+def test_an_address_is_needed_where_none_is_known() -> None:
+    with pytest.raises(ValueError, match=r"providers\.mine\.base_url: is needed"):
+        build("mine", OpenAISettings(), clock=SystemClock(), ids=make_ids())
+
+
+def test_keys_do_not_show_themselves() -> None:
+    assert "sk-secret" not in repr(OpenAISettings(api_key=Secret("sk-secret")))
+
+
+async def test_configured_models_are_listed_without_asking() -> None:
+    provider = build("mine", OpenAISettings(base_url="http://127.0.0.1:1/v1", models=("a", "b")), clock=SystemClock(), ids=make_ids())
+    assert [(model.name, model.source) for model in await provider.models()] == [("mine/a", "configuration"), ("mine/b", "configuration")]
