@@ -140,7 +140,7 @@ async def test_a_reader_that_takes_nothing_is_dropped_and_its_upstream_released(
         request = pb.StreamChatRequest(chat=pb.ChatRequest(prompt="x", model="fake/stalled~huge_event=4m;tokens=200;delay_ms=100"))
         call = ChatServiceStub(channel).StreamChat(request)
         assert await call.read()
-        (entry,) = await fake.aledger(model="stalled", left=1, timeout_s=15)
+        (entry,) = await fake.aledger(model="stalled", ended=1, left=1, timeout_s=15)
         assert entry["ended"] in ("client_fin", "client_rst")
         assert server.metrics().sum("promptwire_chats_in_flight") == 0
 

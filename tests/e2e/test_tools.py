@@ -94,6 +94,9 @@ def test_grpcurl_lists_and_describes(server: Server) -> None:
     assert {"promptwire.v1.ChatService", "promptwire.v1.ChainService", "grpc.health.v1.Health"} <= set(listed.stdout.split())
     described = _run(GRPCURL, "-plaintext", server.target, "describe", "promptwire.v1.ChatRequest")
     assert "string prompt = 2" in described.stdout
+    everything = _run(GRPCURL, "-plaintext", server.target, "describe")
+    assert everything.returncode == 0, everything.stderr
+    assert "grpc.reflection.v1.ServerReflection is a service" in everything.stdout
     health = _run(GRPCURL, "-plaintext", server.health_target, "grpc.health.v1.Health/Check")
     # The health port offers nothing but health, so not even reflection.
     assert health.returncode != 0
