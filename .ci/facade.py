@@ -1,32 +1,37 @@
-"""Write promptwire/<package>/__init__.py: every message, enum and constant of a contract package under one name, for readers and editors."""
+"""Write promptwire/<package>/__init__.py: every message, enum and constant of a contract package under one name.
 
-import importlib
+Reads the contract as a FileDescriptorSet from standard input (`buf build -o -`), so that nothing generated need be imported.
+"""
+
 import pathlib
 import sys
 
+from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
+
 HEADER = '"""Messages and enums of {package}, generated from protos/ by `make gen`. Services are in the *_pb2_grpc modules."""\n\n'
+PACKAGES = ("promptwire.v1", "promptwire.admin.v1")
 
 
-def exported(module_name: str) -> list[str]:
+def exported(file: FileDescriptorProto) -> list[str]:
     """Names that a generated module defines at its top: messages, enums and the values of its enums."""
-    file = importlib.import_module(module_name).DESCRIPTOR
-    values = [value for enum in file.enum_types_by_name.values() for value in enum.values_by_name]
-    return sorted([*file.message_types_by_name, *file.enum_types_by_name, *values])
+    values = [value.name for enum in file.enum_type for value in enum.value]
+    return sorted([*(message.name for message in file.message_type), *(enum.name for enum in file.enum_type), *values])
 
 
-def facade(root: pathlib.Path, package: str) -> str:
+def facade(contract: FileDescriptorSet, package: str) -> str:
     """Source of the package's __init__.py."""
-    folder = root.joinpath(*package.split("."))
-    modules = [f"{package}.{path.stem}" for path in sorted(folder.glob("*_pb2.py"))]
-    names = {module: exported(module) for module in modules}
-    imports = [f"from {module} import (\n" + "".join(f"    {n} as {n},\n" for n in names[module]) + ")\n" for module in modules if names[module]]
-    return HEADER.format(package=package) + "".join(imports)
+    files = sorted((file for file in contract.file if file.package == package and exported(file)), key=lambda file: file.name)
+    return HEADER.format(package=package) + "".join(imports(file) for file in files)
+
+
+def imports(file: FileDescriptorProto) -> str:
+    """The import of everything in a file."""
+    module = file.name.removesuffix(".proto").replace("/", ".") + "_pb2"
+    lines = "".join(f"    {name} as {name},\n" for name in exported(file))
+    return f"from {module} import (\n{lines})\n"
 
 
 if __name__ == "__main__":
-    root = pathlib.Path(sys.argv[1])
-    sys.path.insert(0, str(root))
-    for package in ("promptwire.v1", "promptwire.admin.v1"):
-        folder = root.joinpath(*package.split("."))
-        if folder.is_dir():
-            folder.joinpath("__init__.py").write_text(facade(root, package))
+    contract = FileDescriptorSet.FromString(sys.stdin.buffer.read())
+    for package in PACKAGES:
+        pathlib.Path(sys.argv[1], *package.split("."), "__init__.py").write_text(facade(contract, package))

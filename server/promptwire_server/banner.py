@@ -20,6 +20,7 @@ class Facts:
     authentication: bool
     danger: bool  # reachable from elsewhere without auth and TLS
     config: str  # the file, or ""
+    command: str  # how `promptwire` is typed here
 
 
 def banner(facts: Facts) -> str:

@@ -1,5 +1,7 @@
 """From the configuration's sections to the settings that each part defines for itself."""
 
+import shutil
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -109,6 +111,7 @@ def facts(settings: Settings, version: str, ports: Mapping[str, int]) -> Facts:
         authentication=bool(settings.auth.api_keys),
         danger=server.insecure_bind and not (server.tls.enabled and settings.auth.api_keys),
         config=str(settings.path or ""),
+        command="promptwire" if shutil.which("promptwire") else str(Path(sys.executable).with_name("promptwire")),
     )
 
 
@@ -138,7 +141,7 @@ def _openai(section: config.OpenAI) -> registry.OpenAISettings:
         base_url=section.base_url,
         organization=section.organization,
         project=section.project,
-        headers=section.headers,
+        headers={name: value.reveal() for name, value in section.headers.items()},
         models=section.models,
         timeouts=Timeouts(timeouts.connect_s, timeouts.first_token_s, timeouts.idle_s, timeouts.total_s),
         max_connections=section.max_connections,

@@ -160,7 +160,7 @@ def reserve(host: str, port: int) -> tuple[socket.socket, int]:
 
 def worker_command(arguments: Sequence[str]) -> list[str]:
     """The command line of a worker: this program again, by spawn, since forking a process that has used gRPC hangs."""
-    return [sys.executable, "-m", "promptwire_server", *arguments]
+    return [sys.executable, "-P", "-m", "promptwire_server", *arguments]  # -P: the working directory is no place for modules
 
 
 def _signal(worker: Worker, number: int) -> None:

@@ -66,11 +66,14 @@ def from_directory(directory: Path, vendor_names: Iterable[str], tree: Tree) -> 
     return variables, vendor
 
 
+_OF_THE_CLIENT = frozenset({"PROMPTWIRE_TARGET", "PROMPTWIRE_API_KEY", "PROMPTWIRE_TLS_CA"})  # `promptwire chat` and its kind read them
+
+
 def judge_strays(strays: Iterable[str], known: Iterable[str], tree: Tree) -> list[str]:
     """A variable that is nearly a setting's is a fault; any other may be somebody else's (the client's), and is only mentioned."""
     names = list(known)
     notices = []
-    for stray in strays:
+    for stray in sorted(set(strays) - _OF_THE_CLIENT):
         near = difflib.get_close_matches(stray.replace("_", ""), [name.replace("_", "") for name in names], n=1, cutoff=0.88)
         if near:
             meant = next(name for name in names if name.replace("_", "") == near[0])
