@@ -4,6 +4,7 @@ import grpc
 from google.protobuf import descriptor_pb2, descriptor_pool, text_format
 from google.protobuf.descriptor import FileDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError
+from google.rpc import error_details_pb2
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 V1 = "grpc.reflection.v1.ServerReflection"
@@ -16,6 +17,7 @@ def pool_of(services: list[ServiceDescriptor]) -> descriptor_pool.DescriptorPool
     seen: set[str] = set()
     for service in services:
         _add(pool, service.file, seen)
+    _add(pool, error_details_pb2.DESCRIPTOR, seen)  # with it grpcurl shows the details of errors; without, base64
     return pool
 
 
