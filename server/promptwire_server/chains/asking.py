@@ -25,7 +25,7 @@ class Context:
     arrival_s: float  # on the monotonic clock
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Asker:
     """What all questions of a run have in common."""
 

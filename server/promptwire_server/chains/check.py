@@ -1,19 +1,19 @@
 """Check: from a request to a job that can run, or to everything that is wrong with it. Pure, but for the plans kept."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
 
 from promptwire import v1 as pb
 from promptwire_server.chains.compiling import Source, bounds_of, check_limits, compile_chain
 from promptwire_server.chains.findings import Findings
 from promptwire_server.chains.flow import Flow
-from promptwire_server.chains.inputs import Given, Values, declared_values, did_you_mean, read_inputs
-from promptwire_server.chains.names import reserved
+from promptwire_server.chains.inputs import Given, Values, declared_values, read_inputs
+from promptwire_server.chains.names import did_you_mean, reserved
 from promptwire_server.chains.plan import DEFAULT_MAX_STEPS, END, Bounds, Plan
 from promptwire_server.chains.plans import Plans
 from promptwire_server.chains.references import BUILT_IN
 from promptwire_server.core.checks import ENVELOPE
-from promptwire_server.core.errors import PromptwireError, Violation
+from promptwire_server.core.errors import Violation
 from promptwire_server.core.fields import check_fields
 
 
@@ -36,7 +36,7 @@ def check(request: pb.RunChainRequest, plans: Plans, path: str = "") -> Job:
     _check_request(request, findings)
     inputs = _inputs(request, plan, findings) if plan else {}
     if plan is None or findings:
-        raise prefixed(findings.error(), path)
+        raise findings.error(path)
     return Job(
         plan=plan,
         inputs=inputs,
@@ -62,23 +62,12 @@ def validate(request: pb.RunChainRequest, plans: Plans) -> pb.ValidateChainRespo
     return response
 
 
-def prefixed(error: PromptwireError, path: str) -> PromptwireError:
-    """The same error with its paths inside `path`."""
-    if path:
-        error.violations = tuple(replace(violation, field=_joined(path, violation.field)) for violation in error.violations)
-    return error
-
-
 def max_model_calls(plan: Plan, bounds: Bounds) -> int:
     """Most questions that a run can ask, attempts of the steps' policies counted; fallbacks inside a question are not."""
     weights = [step.policy.attempts if step.action.asks_model else 0 for step in plan.steps]
     by_steps = (bounds.max_steps or DEFAULT_MAX_STEPS) * max(weights)
     flow = Flow.of(plan.steps)
     return by_steps if flow.looping() else min(by_steps, flow.heaviest_path(weights))
-
-
-def _joined(path: str, field: str) -> str:
-    return f"{path}.{field}" if field else path
 
 
 def _plan(request: pb.RunChainRequest, plans: Plans, findings: Findings) -> Plan | None:

@@ -23,7 +23,7 @@ class Watcher:
     join: Join | None = None  # makes neighbouring deltas of one batch one
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, as there is one for each step: that alone would cost a microsecond
 class Place:
     """The step that an event concerns."""
 

@@ -1,6 +1,7 @@
 """Findings: what a check found wrong with a chain, and where in the request it stands."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from promptwire import v1 as pb
@@ -57,10 +58,10 @@ class Findings:
         """The contract has it, this server does not."""
         self._add(Kind.UNAVAILABLE, Violation(path, f"{what} not available in this server version"))
 
-    def error(self) -> PromptwireError:
-        """All faults as one error. There must be one."""
+    def error(self, path: str = "") -> PromptwireError:
+        """All faults as one error, their paths inside `path`. There must be one."""
         kinds = {finding.kind for finding in self._found}
-        invalid = InvalidRequest.of(*(finding.violation for finding in self._found))
+        invalid = InvalidRequest.of(*inside(path, [finding.violation for finding in self._found]))
         if kinds == {Kind.UNAVAILABLE}:
             return Disabled(invalid.message, violations=invalid.violations)
         return InvalidTemplate(invalid.message, violations=invalid.violations) if kinds == {Kind.TEMPLATE} else invalid
@@ -82,6 +83,13 @@ def _fault(finding: Finding) -> pb.ChainFault:
         reason=pb.ERROR_REASON_INVALID_TEMPLATE if of_template else pb.ERROR_REASON_INVALID_FIELD,
         line=finding.violation.line,
     )
+
+
+def inside(path: str, violations: Iterable[Violation]) -> tuple[Violation, ...]:
+    """The same violations, seen from a message that has theirs at `path`; empty for the message itself."""
+    if not path:
+        return tuple(violations)
+    return tuple(replace(one, field=f"{path}.{one.field}" if one.field else path) for one in violations)
 
 
 def at_runtime(path: str, error: TemplateError) -> InvalidTemplate:

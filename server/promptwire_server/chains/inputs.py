@@ -1,13 +1,12 @@
 """Inputs: what the caller gives a chain, as declared and as given."""
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from promptwire import v1 as pb
 from promptwire_server.chains.findings import Findings
-from promptwire_server.chains.names import is_name, reserved
+from promptwire_server.chains.names import did_you_mean, is_name, reserved
 from promptwire_server.chains.schema import Schema, SchemaFault
 from promptwire_server.chains.site import Site
 from promptwire_server.core import json_text
@@ -141,9 +140,3 @@ def _take(declared: Input, given: Given, values: Values, findings: Findings) -> 
         by_text = isinstance(value, str) and given.paths[name].startswith("inputs.")
         findings.field(given.paths[name], f"{fault}{' (inputs holds texts only: use inputs_json)' if by_text else ''}")
     values[name] = value
-
-
-def did_you_mean(name: str, known: Sequence[str]) -> str:
-    """A hint for a typing error, or nothing."""
-    near = difflib.get_close_matches(name[:64], known, n=1)
-    return f" (did you mean '{near[0]}'?)" if near else ""

@@ -1,6 +1,8 @@
 """Names in chains: of steps, inputs and outputs."""
 
+import difflib
 import re
+from collections.abc import Sequence
 from typing import Final
 
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,127}")
@@ -25,3 +27,9 @@ def is_chain_name(text: str) -> bool:
 def reserved(name: str) -> bool:
     """Whether templates use the name for something else."""
     return name in _RESERVED
+
+
+def did_you_mean(name: str, known: Sequence[str]) -> str:
+    """A hint for a typing error, or nothing."""
+    near = difflib.get_close_matches(name[:64], known, n=1)
+    return f" (did you mean '{near[0]}'?)" if near else ""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from promptwire import v1 as pb
-from promptwire_server.chains.inputs import did_you_mean
+from promptwire_server.chains.names import did_you_mean
 from promptwire_server.chains.plan import END, Policy
 from promptwire_server.chains.rendering import outcome_of
 from promptwire_server.chains.site import Site

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from promptwire_server.chains.flow import Flow
-from promptwire_server.chains.inputs import Input, did_you_mean
+from promptwire_server.chains.inputs import Input
+from promptwire_server.chains.names import did_you_mean
 from promptwire_server.chains.plan import FreeName, Step
 from promptwire_server.chains.site import Site, Use
 

@@ -6,12 +6,13 @@ from typing import Final
 
 from promptwire import v1 as pb
 from promptwire_server.chains.plan import Plan
-from promptwire_server.chains.times import set_seconds
+from promptwire_server.chains.times import seconds_of, set_seconds
 from promptwire_server.chains.turn import Outcome
 from promptwire_server.chains.values import Values
 from promptwire_server.core.money import add_cost, add_usage
 
 _TEXT: Final = "text"
+_quoted: Final = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class Totals:
@@ -20,6 +21,7 @@ class Totals:
     def __init__(self) -> None:
         self.usage = pb.Usage()
         self.cost = pb.Cost()
+        self._upstream_s = 0.0
 
     def add(self, step: pb.StepResult) -> None:
         """Add a step, failed or not."""
@@ -27,6 +29,17 @@ class Totals:
             add_usage(self.usage, step.usage)
         if step.HasField("cost"):
             add_cost(self.cost, step.cost)
+        for response in step.responses:
+            if response.HasField("timing"):
+                self._upstream_s += seconds_of(response.timing.upstream)
+
+    def write(self, result: pb.RunResult) -> None:
+        """Put the sums into the result of the run."""
+        result.usage.CopyFrom(self.usage)
+        if self.cost.ListFields():
+            result.cost.CopyFrom(self.cost)
+        if self._upstream_s:
+            set_seconds(result.timing.upstream, self._upstream_s)
 
     @property
     def known_nano_usd(self) -> int | None:
@@ -50,11 +63,9 @@ def _strip(copy: pb.ChatResponse, response: pb.ChatResponse) -> None:
     copy.text = ""
     if copy.candidates:
         parts = copy.candidates[0].message.parts
-        kept = [part for part in parts if not _only_text(part)]
-        if len(kept) < len(parts):
-            remaining = pb.ChatMessage(parts=kept).parts
-            del parts[:]
-            parts.extend(remaining)
+        for index in range(len(parts) - 1, -1, -1):
+            if _only_text(parts[index]):
+                del parts[index]
 
 
 def _only_text(part: pb.ContentPart) -> bool:
@@ -96,14 +107,3 @@ def add_outputs(result: pb.RunResult, plan: Plan, values: Values) -> None:
 
 def _object(outcomes: Iterable[tuple[str, Outcome]]) -> str:
     return f"{{{','.join(f'{_quoted(name)}:{outcome.output_json or _quoted(outcome.text)}' for name, outcome in outcomes)}}}"
-
-
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
-
-
-def add_timing(result: pb.RunResult, total_s: float, upstream_s: float) -> None:
-    """Where the time went."""
-    set_seconds(result.timing.total, total_s)
-    if upstream_s:
-        set_seconds(result.timing.upstream, upstream_s)

@@ -2,18 +2,18 @@
 
 import asyncio
 import copy
-from collections import Counter
 from dataclasses import dataclass
 
 from promptwire import v1 as pb
 from promptwire_server.chains.asking import Asker, Context
-from promptwire_server.chains.check import Job, prefixed
+from promptwire_server.chains.check import Job
 from promptwire_server.chains.deadline import Deadline, Whose
 from promptwire_server.chains.events import WHOLE_RUN, Events, Place, Watcher
+from promptwire_server.chains.findings import inside
 from promptwire_server.chains.plan import DEFAULT_MAX_STEPS, END, Step
-from promptwire_server.chains.results import add_outputs, add_timing
+from promptwire_server.chains.results import add_outputs
 from promptwire_server.chains.settings import DEFAULT_RUN_SETTINGS, RunSettings
-from promptwire_server.chains.times import seconds_of
+from promptwire_server.chains.times import set_seconds
 from promptwire_server.chains.values import Values
 from promptwire_server.chains.visit import Progress, Visit
 from promptwire_server.core.clock import Clock
@@ -52,7 +52,7 @@ class Run:
         self._asker = Asker(engine.handler, engine.clock, context, job.base, self._events, self.run_id)
         self._deadline = Deadline(context.deadline_s, Whose.CALLER).within(job.bounds.timeout_s, engine.clock.monotonic(), Whose.CHAIN)
         self._progress = Progress(Values(job.inputs))
-        self._visits: Counter[int] = Counter()  # by position
+        self._visits: dict[int, int] = {}  # by position
         self._visited = 0
         self._taken = 0
         self._step_id = ""  # the step under way
@@ -68,11 +68,11 @@ class Run:
             await self._tell_started()
             await self._walk()
             self._step_id = ""
-            result = self._result()
+            response = self._response()
         except PromptwireError as error:
             raise self._annotated(error) from error
-        await self._tell_finished(result)
-        return self._response(result)
+        await self._tell_finished(response.result)
+        return response
 
     async def _walk(self) -> None:
         position = 0
@@ -85,8 +85,8 @@ class Run:
     async def _visit(self, step: Step) -> int:
         """Carry out a step, or pass it over; gives the position of the next."""
         self._visited += 1
-        self._visits[step.position] += 1
-        place = Place(step.id, step.id, self._visits[step.position])
+        number = self._visits[step.position] = self._visits.get(step.position, 0) + 1
+        place = Place(step.id, step.id, number)
         self._check_time(step)
         if step.when is not None and not step.when.holds(self._progress.values.names):
             await self._pass_over(step, place)
@@ -125,8 +125,8 @@ class Run:
                 f"the run has taken {max_steps} steps and '{step.id}' would be next: raise limits.max_steps, or check its loop"
             )
         self._taken += 1
-        if self._progress.output_chars > self._settings.max_output_chars:
-            raise ChainFailed(f"the outputs of the run are longer than {self._settings.max_output_chars} characters together")
+        if self._progress.size_bytes > self._settings.max_size_bytes:
+            raise ChainFailed(f"the outputs of the run are larger than {self._settings.max_size_bytes} bytes together")
         self._check_cost(step)
 
     def _check_cost(self, step: Step) -> None:
@@ -151,18 +151,8 @@ class Run:
             await asyncio.sleep(0)
             self._rested_s = self._clock.monotonic()
 
-    def _result(self) -> pb.RunResult:
-        progress = self._progress
-        result = pb.RunResult(steps=progress.results, usage=progress.totals.usage, notices=progress.notices)
-        if progress.totals.cost.ListFields():
-            result.cost.CopyFrom(progress.totals.cost)
-        add_outputs(result, self._job.plan, progress.values)
-        upstream_s = sum(seconds_of(response.timing.upstream) for step in progress.results for response in step.responses)
-        add_timing(result, self._clock.monotonic() - self._context.arrival_s, upstream_s)
-        return result
-
-    def _response(self, result: pb.RunResult) -> pb.RunChainResponse:
-        plan, context = self._job.plan, self._context
+    def _response(self) -> pb.RunChainResponse:
+        plan, context, progress = self._job.plan, self._context, self._progress
         response = pb.RunChainResponse(
             run_id=self.run_id,
             request_id=context.request_id,
@@ -170,7 +160,12 @@ class Run:
             chain_hash=plan.hash,
             trace_id=context.trace_id,
         )
-        response.result.CopyFrom(result)
+        result = response.result
+        add_outputs(result, plan, progress.values)
+        result.steps.extend(progress.results)
+        result.notices.extend(progress.notices)
+        progress.totals.write(result)
+        set_seconds(result.timing.total, self._clock.monotonic() - context.arrival_s)
         return response
 
     def _annotated(self, error: PromptwireError) -> PromptwireError:
@@ -182,7 +177,8 @@ class Run:
         billed = self._progress.totals.known_nano_usd
         if billed is not None:
             told.metadata["billed_nano_usd"] = str(billed)
-        return prefixed(told, self._job.path)
+        told.violations = inside(self._job.path, error.violations)
+        return told
 
     async def _tell_started(self) -> None:
         if not self._events.on:

@@ -9,7 +9,7 @@ from promptwire import v1 as pb
 Ask = Callable[[pb.ChatRequest], Awaitable[pb.ChatResponse]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, as there is one for each step: that alone would cost a microsecond
 class Outcome:
     """The output of a step."""
 
@@ -18,7 +18,7 @@ class Outcome:
     output_json: str = ""  # the value as JSON text; empty when it is plain text
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, as there is one for each step: that alone would cost a microsecond
 class Turn:
     """One attempt at one step."""
 

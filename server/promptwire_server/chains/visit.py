@@ -13,7 +13,7 @@ from promptwire_server.chains.settings import RunSettings
 from promptwire_server.chains.times import set_seconds
 from promptwire_server.chains.turn import Outcome, Turn
 from promptwire_server.chains.values import Values
-from promptwire_server.core.errors import DeadlineExceeded, OutputSchemaMismatch, PromptwireError, failure_of
+from promptwire_server.core.errors import CallCancelled, DeadlineExceeded, OutputSchemaMismatch, PromptwireError, failure_of
 
 _STATES = {
     pb.STEP_STATE_SUCCEEDED: "succeeded",
@@ -31,7 +31,7 @@ class Progress:
     totals: Totals = field(default_factory=Totals)
     results: list[pb.StepResult] = field(default_factory=list)
     notices: list[pb.Notice] = field(default_factory=list)
-    output_chars: int = 0
+    size_bytes: int = 0  # of all results
 
 
 class Visit:
@@ -48,6 +48,7 @@ class Visit:
         self._began_s = asker.clock.monotonic()
         self._deadline = deadline.within(step.policy.timeout_s, self._began_s, Whose.STEP)
         self._limit = TimeLimit(self._deadline.at_s - self._began_s)
+        self._lost_nano_usd = 0  # billed for attempts that failed
         self._asking = Asking(asker, place, self._limit, self._deadline.at_s)
 
     async def carry_out(self, models: tuple[str, ...]) -> int:
@@ -55,6 +56,8 @@ class Visit:
         try:
             await self._tell_started(models)
             outcome = await self._attempts(Turn(self._progress.values.names, models, self._asking.ask))
+        except CallCancelled:
+            raise  # nobody is there any more, and no policy makes that good
         except PromptwireError as error:
             return await self._fail(error)
         finally:
@@ -68,6 +71,7 @@ class Visit:
             try:
                 return await self._attempt(turn)
             except PromptwireError as error:
+                self._lost_nano_usd += int(error.metadata.get("billed_nano_usd", "0"))
                 pause_s = self._pause_s(error, self._step.policy.attempts - left)
                 if not left or not _worthwhile(error) or began_s + pause_s >= self._deadline.at_s:
                     raise
@@ -106,7 +110,6 @@ class Visit:
         result = self._result(state, error)
         add_outcome(result, outcome)
         self._record(result)
-        self._progress.output_chars += len(outcome.text) + len(outcome.output_json)
         self._progress.values.gave(self._step.id, self._step.output_key, outcome)
         await self._tell_finished(result)
         return state
@@ -141,6 +144,8 @@ class Visit:
         place = self._place
         result = pb.StepResult(step_id=place.step_id, step_path=place.step_path, visit=place.visit, state=state)
         add_answers(result, self._asking.responses)
+        if self._lost_nano_usd:
+            result.cost.total_nano_usd += self._lost_nano_usd
         if error is not None:
             result.failure.CopyFrom(failure_of(error))
         set_seconds(result.duration, self._clock.monotonic() - self._began_s)
@@ -149,6 +154,7 @@ class Visit:
     def _record(self, result: pb.StepResult) -> None:
         progress = self._progress
         progress.results.append(result)
+        progress.size_bytes += result.ByteSize()
         progress.totals.add(result)
         progress.notices.extend(self._asking.notices)
         progress.values.ended(self._step.id, _STATES[result.state], self._place.visit)

@@ -2,6 +2,9 @@
 
 import pytest
 from google.protobuf import json_format
+from google.protobuf.message import DecodeError
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from promptwire import v1 as pb
 from promptwire_server.chains.check import check, validate
@@ -178,6 +181,7 @@ def test_paths_can_be_put_inside_another_message() -> None:
     with pytest.raises(InvalidTemplate) as caught:
         check(prompts_of("{{"), Plans(), "run")
     assert caught.value.violations[0].field == "run.prompts[0]"
+    assert caught.value.message.startswith("run.prompts[0]: ")
 
 
 def test_the_settings_of_a_step_win_field_by_field() -> None:
@@ -253,3 +257,27 @@ def test_the_templates_of_a_chain_are_bounded_together() -> None:
 def test_a_hostile_chain_gives_a_bounded_answer() -> None:
     request = request_of(*[{"prompt": {"user": "{{ a | b }}{{ c | d }}"}} for _ in range(256)])
     assert len(validate(request, Plans()).faults) == 100
+
+
+SOUND = request_of(
+    {
+        "id": "a",
+        "prompt": {"user": "{{ topic }}", "generation": {"responseFormat": {"jsonObject": {}}}},
+        "next": [{"to": "b", "when": "a"}],
+    },
+    {"id": "b", "transform": {"object": {"fields": {"x": "output[-1]"}}}, "policy": {"timeout": "5s", "attempts": 2}},
+    inputs=[{"name": "topic", "jsonSchema": '{"type": "string"}', "defaultJson": '"tea"'}, {"name": "a", "required": False}],
+    outputs={"best": "steps.a.json"},
+).SerializeToString()
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(0, len(SOUND) - 1), st.binary(max_size=12), st.integers(0, 6))
+def test_whatever_arrives_is_answered(at: int, garbage: bytes, removed: int) -> None:
+    request = pb.RunChainRequest()
+    try:
+        request.ParseFromString(SOUND[:at] + garbage + SOUND[at + removed :])
+    except DecodeError:
+        return
+    response = validate(request, Plans())
+    assert response.valid is not bool(response.faults)

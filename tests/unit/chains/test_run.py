@@ -201,8 +201,8 @@ async def test_what_was_spent_by_the_last_question_does_not_fail_the_run() -> No
 
 
 async def test_outputs_are_bounded_together() -> None:
-    engine = engine_of(Gateway(["x" * 60, "x" * 60]), max_output_chars=100)
-    with pytest.raises(ChainFailed, match="longer than 100 characters"):
+    engine = engine_of(Gateway(["x" * 200, "x" * 200]), max_size_bytes=300)
+    with pytest.raises(ChainFailed, match="larger than 300 bytes"):
         await engine.run(job_of(prompts_of("a", "b", "c")), context_of(engine.clock)).finish()
 
 
@@ -316,3 +316,8 @@ async def test_notices_of_the_answers_are_kept() -> None:
     result = await run(prompts_of("a"), Gateway([response_of("x", notices=[notice])]), log)
     assert [one.message for one in result.notices] == ["no top_k here"]
     assert [event.notice.message for event in log.of("notice")] == ["no top_k here"]
+
+
+async def test_steps_can_be_looked_at_as_a_whole() -> None:
+    request = request_of({"id": "a", "prompt": {"user": "x"}}, transform("steps"))
+    assert json.loads((await run(request, Gateway(["no json"]))).text) == {"a": {"state": "succeeded", "visit": 1, "text": "no json"}}

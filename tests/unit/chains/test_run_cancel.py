@@ -6,7 +6,7 @@ import pytest
 
 from promptwire import v1 as pb
 from promptwire_server.chains.run import Watcher
-from promptwire_server.core.errors import UpstreamFailed
+from promptwire_server.core.errors import CallCancelled, UpstreamFailed
 from tests.unit.chains.scripted import Gateway, Hang, Log, context_of, engine_of, job_of, prompts_of, request_of
 
 
@@ -95,13 +95,17 @@ async def test_a_slow_reader_is_not_cut_by_the_time_of_a_step() -> None:
     assert sent[-1] == "run_finished"
 
 
-async def test_a_reader_that_is_gone_ends_the_run_with_its_error() -> None:
+async def test_a_reader_that_is_gone_ends_the_run_whatever_the_policy() -> None:
     gateway = Gateway()
+    sent: list[str] = []
 
     async def send(event: pb.RunEvent) -> None:
+        sent.append(str(event.WhichOneof("event")))
         if event.HasField("part_delta"):
-            raise ConnectionResetError
+            raise CallCancelled("gone")
 
-    with pytest.raises(ConnectionResetError):
-        await started(gateway, prompts_of("a"), Watcher(send))
-    assert gateway.released == 1
+    policy = {"attempts": 3, "onError": "ON_ERROR_SKIP"}
+    with pytest.raises(CallCancelled):
+        await started(gateway, request_of({"prompt": {"user": "a"}, "policy": policy}, {"prompt": {"user": "b"}}), Watcher(send))
+    assert (gateway.released, len(gateway.calls)) == (1, 1)
+    assert sent[-1] == "part_delta", "nothing is sent to a reader that is gone"

@@ -223,3 +223,11 @@ async def test_a_timeout_that_is_not_ours_is_a_bug_and_stays_one() -> None:
     engine = engine_of(handler)  # type: ignore[arg-type]  # a handler with a fault
     with pytest.raises(TimeoutError):
         await engine.run(job_of(chain({"attempts": 3, "onError": "ON_ERROR_SKIP"})), context_of(engine.clock)).finish()
+
+
+async def test_what_a_failed_attempt_was_billed_counts() -> None:
+    broken = StreamInterrupted("gone", metadata={"billed_nano_usd": "7"})
+    result = await run(chain({"attempts": 2}), Gateway([broken, "fine"]))
+    assert result.cost.total_nano_usd == 12
+    error = await failure_of(chain({}), Gateway([broken]))
+    assert error.metadata["billed_nano_usd"] == "7"
