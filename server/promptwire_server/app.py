@@ -229,15 +229,18 @@ async def _serve(settings: Settings, voice: Voice | None) -> int:
     except (RuntimeError, OSError) as error:
         lines.write_masked("error", names.SERVER_FAILED, {"error": str(error)})
         return 1
-    announce(settings, lines, application.ports(), quiet=voice is not None)
     if voice is None:
+        announce(settings, lines, application.ports())
         await stopping.wait()
     else:
         voice.say("ready", **application.ports())
         await _until_told_or_orphaned(stopping, voice)
         voice.say("draining")
     lines.write("info", names.SERVER_DRAINING, {})
-    await application.drain()
+    if voice is not None and stopping.is_set():
+        await _drain_while_supervised(application, voice)
+    else:
+        await application.drain()
     lines.write("info", names.SERVER_STOPPED, {})
     return 0
 
@@ -248,6 +251,19 @@ async def _until_told_or_orphaned(stopping: asyncio.Event, voice: Voice) -> None
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:
             wait.cancel()
+
+
+async def _drain_while_supervised(application: Application, voice: Voice) -> None:
+    """Of a worker that was told to go: when its supervisor goes meanwhile, a second signal ended that, and means the worker too."""
+    async with asyncio.TaskGroup() as tasks:
+        watching = tasks.create_task(_end_with_supervisor(voice))
+        await application.drain()
+        watching.cancel()
+
+
+async def _end_with_supervisor(voice: Voice) -> None:
+    await voice.orphaned()
+    signal.raise_signal(signal.SIGTERM)  # the first one has left its default behind: this ends the process
 
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -269,11 +285,10 @@ def stop_signal() -> asyncio.Event:
     return event
 
 
-def announce(settings: Settings, lines: logs.Lines, ports: Mapping[str, int], *, quiet: bool = False) -> None:
-    """Say that the server is up: an event for programs, and the banner for people."""
+def announce(settings: Settings, lines: logs.Lines, ports: Mapping[str, int]) -> None:
+    """Say once that the server is up: an event for programs, and the banner for people. Workers leave it to their supervisor."""
     lines.write("info", names.SERVER_STARTED, {"version": VERSION, "pid": os.getpid(), **ports})
     for notice in settings.notices:
         lines.write("warning", names.CONFIG_NOTICE, {"message": notice})
-    if not quiet:
-        sys.stdout.write(banner(facts(settings, VERSION, ports)))
-        sys.stdout.flush()
+    sys.stdout.write(banner(facts(settings, VERSION, ports)))
+    sys.stdout.flush()

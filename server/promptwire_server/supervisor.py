@@ -108,6 +108,8 @@ class Supervisor:
             command = [*self.plan.command, "--worker-fd", str(theirs.fileno())]
             worker.process = await asyncio.create_subprocess_exec(*command, pass_fds=[theirs.fileno()], start_new_session=True)
             theirs.close()
+            if self._stopping.is_set():  # told to stop while this one was being started
+                _signal(worker, signal.SIGTERM)
             reader, writer = await asyncio.open_connection(sock=ours)
             try:
                 return await self._attend(worker, worker.process, reader)
