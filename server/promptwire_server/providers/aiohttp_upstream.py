@@ -22,7 +22,6 @@ from promptwire_server.providers.upstream import Answer, Endpoint, Request
 
 _KEEPALIVE_S = 30.0
 _LINGER_S = 0.25  # how long a stream that said its end may take to end as HTTP too, before its connection is closed
-_AUTO_HEADERS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 
 
 class _Protocol(ResponseHandler):
@@ -34,6 +33,13 @@ class _Protocol(ResponseHandler):
     def data_received(self, data: bytes) -> None:
         self.heard = True
         super().data_received(data)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        payload = self._payload
+        super().connection_lost(exc)
+        # aiohttp forgets the reader of a body whose framing broke after its head was read: it would wait for ever.
+        if payload is not None and not payload.is_eof() and payload.exception() is None:
+            payload.set_exception(aiohttp.ClientPayloadError("broken framing"))
 
     @property
     def stale(self) -> bool:
@@ -172,7 +178,6 @@ class AiohttpUpstream:
         self._session = aiohttp.ClientSession(
             connector=_Connector(limit=endpoint.max_connections),
             headers=self._headers,
-            skip_auto_headers=_AUTO_HEADERS,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             trust_env=False,
