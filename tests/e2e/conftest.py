@@ -101,9 +101,7 @@ def serve(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Serve]:
         ) -> Server:
             own = tmp_path / str(next(numbers))
             own.mkdir()
-            return stack.enter_context(
-                process.running(own, config, environ=environ, arguments=arguments, started=listed.append)
-            )
+            return stack.enter_context(process.running(own, config, environ=environ, arguments=arguments, started=listed.append))
 
         yield start
     listed[:] = [server for server in listed if server.process.poll() is None]
@@ -137,4 +135,8 @@ def marker(numbers: Iterator[int], request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def model(marker: str) -> Callable[[str], str]:
     """A model of the fake with a script, under a name of this test alone: `fake.ledger(model=marker)` has its entries."""
-    return lambda script="": f"fake/{marker}~{script or 'ok'}"
+
+    def named(script: str = "") -> str:
+        return f"fake/{marker}~{script or 'ok'}"
+
+    return named

@@ -52,7 +52,10 @@ async def test_a_bad_template_is_refused_with_its_path(client: Promptwire, templ
         (pb.Step(id="9", prompt=pb.PromptAction(user="x")), "steps[0].id"),
         (pb.Step(id="a", next=[pb.Transition(to="nowhere")], prompt=pb.PromptAction(user="x")), "steps[0].next[0].to"),
         (pb.Step(id="a", policy=pb.StepPolicy(attempts=99), prompt=pb.PromptAction(user="x")), "steps[0].policy.attempts"),
-        (pb.Step(id="a", policy=pb.StepPolicy(on_error=4, goto_step="no"), prompt=pb.PromptAction(user="x")), "steps[0].policy.goto_step"),
+        (
+            pb.Step(id="a", policy=pb.StepPolicy(on_error="ON_ERROR_GOTO", goto_step="no"), prompt=pb.PromptAction(user="x")),
+            "steps[0].policy.goto_step",
+        ),
         (pb.Step(id="a", transform=pb.TransformAction(expression="unknown + 1")), "steps[0].transform.expression"),
         (pb.Step(id="a", output_key="inputs", prompt=pb.PromptAction(user="x")), "steps[0].output_key"),
     ],

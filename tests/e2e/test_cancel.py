@@ -107,9 +107,7 @@ async def test_a_cancelled_call_is_counted_and_logged_as_cancelled(gateway: tupl
     assert server.metrics().sum("promptwire_requests_total", code="CANCELLED") == 1
 
 
-async def test_a_client_that_vanishes_without_a_word_closes_its_upstream(
-    gateway: tuple[Server, Promptwire], fake: FakeProvider
-) -> None:
+async def test_a_client_that_vanishes_without_a_word_closes_its_upstream(gateway: tuple[Server, Promptwire], fake: FakeProvider) -> None:
     """The connection breaks, as when a client's process is killed."""
     server, _ = gateway
     channel = grpc.aio.insecure_channel(server.target)

@@ -163,7 +163,8 @@ async def test_a_file_with_unknown_keys_is_refused_before_anything_is_sent(clien
 async def test_an_endless_loop_ends_at_max_steps(client: Promptwire, fake: FakeProvider, tmp_path: Path, marker: str) -> None:
     path = tmp_path / "loop.yaml"
     path.write_text(
-        f"limits: {{max_steps: 5}}\nsteps:\n  - id: again\n    prompt: {{user: more, models: [fake/{marker}~ok]}}\n    next: [{{to: again}}]\n"
+        f"limits: {{max_steps: 5}}\n"
+        f"steps:\n  - id: again\n    prompt: {{user: more, models: [fake/{marker}~ok]}}\n    next: [{{to: again}}]\n"
     )
     with pytest.raises(errors.ChainFailed, match="max_steps") as caught:
         await client.run_chain(path)

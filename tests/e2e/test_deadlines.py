@@ -55,9 +55,7 @@ async def test_the_callers_deadline_closes_the_upstream_of_a_whole_answer(
     assert _near(await _closed_after_s(fake, marker, began_s), DEADLINE_S)
 
 
-async def test_the_callers_deadline_holds_for_all_steps_together(
-    client: Promptwire, fake: FakeProvider, marker: str, model: Model
-) -> None:
+async def test_the_callers_deadline_holds_for_all_steps_together(client: Promptwire, fake: FakeProvider, marker: str, model: Model) -> None:
     await client.chat("warm")
     began_s = time.monotonic()
     with pytest.raises(errors.DeadlineExceeded):

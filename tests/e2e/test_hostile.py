@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import grpc
 import pytest
+from google.protobuf.descriptor import MethodDescriptor
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -174,14 +175,20 @@ async def test_a_method_that_does_not_exist_is_unimplemented(channel: grpc.aio.C
 
 
 async def test_no_request_message_at_all_is_answered(channel: grpc.aio.Channel) -> None:
-    call = channel.stream_unary(f"/{CHAT}")(iter(()), timeout=1)
+    ask: grpc.aio.StreamUnaryMultiCallable[bytes, bytes] = channel.stream_unary(f"/{CHAT}")
+    call = ask(iter(()), timeout=1)
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call
     assert caught.value.code() is not grpc.StatusCode.UNKNOWN
 
 
 async def test_raw_bytes_on_the_port_do_no_harm(server: Server, channel: grpc.aio.Channel) -> None:
-    for data in (b"GET / HTTP/1.1\r\nhost: x\r\n\r\n", b"\x16\x03\x01" + bytes(100), bytes(range(256)) * 64, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\xff"):
+    for data in (
+        b"GET / HTTP/1.1\r\nhost: x\r\n\r\n",
+        b"\x16\x03\x01" + bytes(100),
+        bytes(range(256)) * 64,
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\xff",
+    ):
         for port in server.ports.values():
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             answer = b""
@@ -227,7 +234,10 @@ def test_random_bytes_never_make_a_method_answer_unknown(server: Server, loop: a
 
 
 def _tree() -> "st.SearchStrategy[bytes]":
-    leaf = st.one_of(st.builds(field, st.integers(1, 16), st.sampled_from([b"x", b"{{ x", b"[-1]", b"{}"])), st.builds(number, st.integers(1, 12), st.integers(0, 2**64 - 1)))
+    leaf = st.one_of(
+        st.builds(field, st.integers(1, 16), st.sampled_from([b"x", b"{{ x", b"[-1]", b"{}"])),
+        st.builds(number, st.integers(1, 12), st.integers(0, 2**64 - 1)),
+    )
     return st.recursive(leaf, lambda inner: st.builds(field, st.integers(1, 16), st.lists(inner, max_size=4).map(b"".join)), max_leaves=12)
 
 
@@ -235,6 +245,6 @@ async def _opened(server: Server) -> grpc.aio.Channel:
     return grpc.aio.insecure_channel(server.target, options=[("grpc.enable_retries", 0)])
 
 
-async def _all(channel: grpc.aio.Channel, asked: list[hostile.MethodDescriptor], data: bytes) -> list[hostile.Said]:
+async def _all(channel: grpc.aio.Channel, asked: list[MethodDescriptor], data: bytes) -> list[hostile.Said]:
     calls = [send(channel, f"{m.containing_service.full_name}/{m.name}", data, streams=m.server_streaming, timeout_s=10) for m in asked]
     return await asyncio.gather(*calls)

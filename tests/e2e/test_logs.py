@@ -11,7 +11,7 @@ import pytest
 from promptwire import Promptwire, errors
 from promptwire import v1 as pb
 from promptwire.v1.chat_service_pb2_grpc import ChatServiceStub
-from tests.e2e import process
+from tests.e2e import hostile, process
 from tests.e2e.conftest import Serve
 from tests.e2e.process import Server
 from tests.faults.fake_provider.answer import expected_text
@@ -55,11 +55,10 @@ async def _do_everything(server: Server) -> None:
         results = await asyncio.gather(*wrong, return_exceptions=True)
         assert all(isinstance(result, errors.PromptwireError | pb.ChatResponse) for result in results), results
     async with grpc.aio.insecure_channel(server.target) as channel:
-        for call in (b"\x12\xff" + PROMPT.encode(), b"\xff" + PROMPT.encode()):
-            with pytest.raises(grpc.aio.AioRpcError):
-                await channel.unary_unary("/promptwire.v1.ChatService/Chat")(call, timeout=5)
+        for data in (b"\x12\xff" + PROMPT.encode(), b"\xff" + PROMPT.encode()):
+            assert (await hostile.send(channel, "promptwire.v1.ChatService/Chat", data)).code is grpc.StatusCode.INVALID_ARGUMENT
+        metadata = (("authorization", f"Bearer {API_KEY}-WRONG"),)
         with pytest.raises(grpc.aio.AioRpcError):
-            metadata = (("authorization", f"Bearer {API_KEY}-WRONG"),)
             await ChatServiceStub(channel).Chat(pb.ChatRequest(prompt=PROMPT), timeout=5, metadata=metadata)
 
 

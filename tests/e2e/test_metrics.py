@@ -58,14 +58,10 @@ async def test_what_is_in_flight_is_counted_while_it_is(counted: Server) -> None
     async with grpc.aio.insecure_channel(counted.target) as channel:
         stub = ChatServiceStub(channel)
         calls = [stub.Chat(pb.ChatRequest(prompt="x", model="echo/echo?delay_ms=60000")) for _ in range(7)]
-        await asyncio.to_thread(
-            process.until, lambda: counted.metrics().sum("promptwire_chats_in_flight") == 7, what="7 in flight"
-        )
+        await asyncio.to_thread(process.until, lambda: counted.metrics().sum("promptwire_chats_in_flight") == 7, what="7 in flight")
         for call in calls:
             call.cancel()
-        await asyncio.to_thread(
-            process.until, lambda: counted.metrics().sum("promptwire_chats_in_flight") == 0, what="0 in flight"
-        )
+        await asyncio.to_thread(process.until, lambda: counted.metrics().sum("promptwire_chats_in_flight") == 0, what="0 in flight")
     assert counted.metrics().sum("promptwire_chats_total", outcome="CANCELLED") == 7
 
 

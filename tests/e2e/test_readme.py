@@ -1,8 +1,8 @@
 """Every line that the README tells people to type does what it promises, on a server like the one it tells them to start.
 
-Marks in the README, each before a fenced block: `tested` (a bare server), `tested; fails` (another exit code than 0), `tested on: demo.yaml`
-(a server with that configuration), `file: NAME` (the block is that file), `output` (lines that the block before must print; an ellipsis
-stands for anything).
+Marks in the README, each before a fenced block: `tested` (a bare server), `tested; fails` (another exit code than 0),
+`tested on: demo.yaml` (a server with that configuration), `file: NAME` (the block is that file), `output` (lines that
+the block before must print; an ellipsis stands for anything).
 """
 
 import os
@@ -56,7 +56,7 @@ def blocks_of(text: str) -> list[Block]:
 def _commands(language: str, lines: str) -> tuple[str, ...]:
     """The lines as a person would type them: continued ones joined, comments and prompts left out. A program is one command."""
     if language == "python":
-        return (f"{sys.executable} - <<'END'\n{lines}END",)
+        return (f".venv/bin/python - <<'END'\n{lines}END",)
     typed = [line.strip().removeprefix("$ ") for line in lines.replace("\\\n", " ").splitlines()]
     return tuple(line for line in typed if line and not line.startswith("#"))
 

@@ -111,18 +111,25 @@ async def test_a_call_that_outlives_the_grace_is_told_that_the_server_goes(serve
     async with grpc.aio.insecure_channel(server.target, options=[("grpc.enable_retries", 0)]) as channel:
         stub = ChatServiceStub(channel)
         unary = stub.Chat(pb.ChatRequest(prompt="x", model="echo/echo?delay_ms=60000"), timeout=20)
-        stream = stub.StreamChat(pb.StreamChatRequest(chat=pb.ChatRequest(prompt="a b c", model="echo/echo?word_delay_ms=30000")), timeout=20)
-        assert (await stream.read()).HasField("started")
+        stream = stub.StreamChat(
+            pb.StreamChatRequest(chat=pb.ChatRequest(prompt="a b c", model="echo/echo?word_delay_ms=30000")), timeout=20
+        )
+        assert await stream.read()
         server.signal(signal.SIGTERM)
         with pytest.raises(grpc.aio.AioRpcError):
-            while await stream.read():  # the status comes after what was written before it
-                pass
+            await _rest_of(stream)
         for call in (unary, stream):
             trailers = dict(await call.trailing_metadata() or ())
             assert await call.code() is grpc.StatusCode.UNAVAILABLE
             assert b"DRAINING" in trailers["grpc-status-details-bin"]
             assert trailers["grpc-retry-pushback-ms"] == "0"
     assert await asyncio.to_thread(server.wait) == 0
+
+
+async def _rest_of(stream: "grpc.aio.UnaryStreamCall[pb.StreamChatRequest, pb.StreamChatResponse]") -> None:
+    """Read to the end: a status comes after what was written before it."""
+    while await stream.read():
+        pass
 
 
 async def test_a_call_within_the_grace_ends_well(serve: Serve) -> None:
@@ -163,9 +170,7 @@ async def test_a_second_signal_ends_at_once_and_without_a_trace(serve: Serve, fi
     server = serve({"server": {"drain": {"pre_drain": "0s", "grace": "30s"}}})
     async with grpc.aio.insecure_channel(server.target) as channel:
         call = ChatServiceStub(channel).Chat(pb.ChatRequest(prompt="x", model="echo/echo?delay_ms=60000"))
-        await asyncio.to_thread(
-            process.until, lambda: server.metrics().sum("promptwire_chats_in_flight") == 1, what="the call under way"
-        )
+        await asyncio.to_thread(process.until, lambda: server.metrics().sum("promptwire_chats_in_flight") == 1, what="the call under way")
         server.signal(first)
         await asyncio.to_thread(server.log.wait, "server.draining")
         began_s = time.monotonic()

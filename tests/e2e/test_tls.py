@@ -1,7 +1,7 @@
 """Doors and keys end to end: TLS, client certificates, API keys, renewed certificates, and the refusal to stand open."""
 
 import asyncio
-import datetime
+import datetime as dt
 import socket
 import ssl
 import subprocess
@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from promptwire import Promptwire, Tls, errors
-from tests.e2e import process
+from tests.e2e import hostile, process
 from tests.e2e.conftest import Serve
 from tests.e2e.process import Server
 from tests.e2e.test_tools import GRPCURL
@@ -56,10 +56,10 @@ class Authority:
         return pair
 
     def _signed(self, subject: x509.Name, key: ec.EllipticCurvePublicKey, *, authority: bool = False, serial: int = 0) -> x509.Certificate:
-        now = datetime.datetime.now(datetime.UTC)
+        now = dt.datetime.now(dt.UTC)
         builder = x509.CertificateBuilder().subject_name(subject).issuer_name(self._name).public_key(key)
         builder = builder.serial_number(serial or x509.random_serial_number())
-        builder = builder.not_valid_before(now - datetime.timedelta(days=1)).not_valid_after(now + datetime.timedelta(days=1))
+        builder = builder.not_valid_before(now - dt.timedelta(days=1)).not_valid_after(now + dt.timedelta(days=1))
         builder = builder.add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
         builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
         return builder.sign(self._key, hashes.SHA256())
@@ -177,9 +177,8 @@ async def test_an_api_key_from_a_file_and_as_x_api_key(serve: Serve, tmp_path: P
     (tmp_path / "key").write_text(KEY + "\n")
     server = serve({"auth": {"api_keys": [{"name": "one", "key_file": str(tmp_path / "key")}]}})
     async with grpc.aio.insecure_channel(server.target) as channel:
-        call = channel.unary_unary("/promptwire.v1.ModelService/ListModels")
+        call: hostile.Unary = channel.unary_unary("/promptwire.v1.ModelService/ListModels")
         assert await call(b"", metadata=(("x-api-key", KEY),), timeout=10)
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await call(b"", timeout=10)
         assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
-

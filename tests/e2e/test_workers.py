@@ -84,9 +84,7 @@ async def test_a_killed_worker_comes_back_while_the_other_serves(pair: Server) -
 async def test_a_termination_drains_every_worker(pair: Server) -> None:
     pids = _worker_pids(pair)
     async with Promptwire(pair.target) as client, Promptwire(pair.target) as other:
-        calls = [
-            asyncio.create_task(each.chat("in time", model="echo/echo?delay_ms=800")) for each in (client, other) for _ in range(4)
-        ]
+        calls = [asyncio.create_task(each.chat("in time", model="echo/echo?delay_ms=800")) for each in (client, other) for _ in range(4)]
         await asyncio.to_thread(process.until, lambda: pair.metrics().sum("promptwire_chats_in_flight") == 8, what="8 calls")
         pair.signal(signal.SIGTERM)
         assert [answer.text for answer in await asyncio.gather(*calls)] == ["in time"] * 8
