@@ -11,7 +11,7 @@ from promptwire_server.chains.inputs import Given, Values, declared_values, read
 from promptwire_server.chains.names import did_you_mean, reserved
 from promptwire_server.chains.plan import DEFAULT_MAX_STEPS, END, Bounds, Plan
 from promptwire_server.chains.plans import Plans
-from promptwire_server.chains.references import BUILT_IN
+from promptwire_server.chains.references import BUILT_IN, line_of
 from promptwire_server.core.checks import ENVELOPE
 from promptwire_server.core.errors import Violation
 from promptwire_server.core.fields import check_fields
@@ -126,9 +126,11 @@ def _check_free(plan: Plan, given: Given, findings: Findings) -> None:
         if reserved(name) or name in plan.taken_names:
             findings.field(path, "templates use this name for something else; choose another")
     for free in plan.free_names:
-        if free.name not in given.values:
+        if free.name not in given.values and not findings.full:
             hint = did_you_mean(free.name, [*given.values, *BUILT_IN])
-            findings.template(free.path, f"'{free.name}' is no input of this request{hint}: give it in inputs", free.line)
+            findings.template(
+                free.path, f"'{free.name}' is no input of this request{hint}: give it in inputs", line_of(free.name, free.source)
+            )
 
 
 def _planned(plan: Plan, override: str) -> list[pb.PlannedStep]:

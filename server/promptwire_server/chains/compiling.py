@@ -24,6 +24,8 @@ from promptwire_server.core.generation import check_generation
 
 _MOST_STEPS: Final = 256
 _MOST_OUTPUTS: Final = 64
+_MOST_TRANSITIONS: Final = 64  # of a step
+_MOST_DEFAULT_BYTES: Final = 64 * 1024  # of generation settings that every step gets a copy of
 
 Compiler = Callable[[pb.Step, Site, pb.ChainDefaults], Action | None]
 
@@ -63,10 +65,13 @@ class Source:
 def compile_chain(source: Source, findings: Findings) -> Plan | None:
     """The plan; None when anything is wrong, and then `findings` has it."""
     spec, site = source.spec, source.site(findings)
-    _check_chain(spec, site)
     if not 1 <= len(spec.steps) <= _MOST_STEPS:
         site.at("steps").fault(f"has {len(spec.steps)} steps; a chain has 1 to {_MOST_STEPS}")
         return None
+    if spec.defaults.generation.ByteSize() > _MOST_DEFAULT_BYTES:
+        site.at("defaults.generation").fault(f"is larger than {_MOST_DEFAULT_BYTES} bytes; put what is long into the steps that need it")
+        return None
+    _check_chain(spec, site)
     inputs = compile_inputs(spec.inputs, site)
     steps = _steps(source, site)
     outputs = _outputs(spec, site)
@@ -149,7 +154,7 @@ def _step(message: pb.Step, name: str, site: Site, defaults: pb.ChainDefaults, d
         action=_action(message, kind, site, defaults),
         when=_formula(message.when, site.at("when")) if message.when else None,
         policy=compile_policy(message.policy, targets, site.at("policy")) if message.HasField("policy") else default_policy,
-        next=tuple(_transition(one, targets, site.ending().at(f"next[{index}]")) for index, one in enumerate(message.next)),
+        next=_transitions(message.next, targets, site.ending().at("next")),
         output_key=_output_key(message.output_key, site.at("output_key")),
     )
 
@@ -176,6 +181,13 @@ class _Refused:
 
 
 _REFUSED: Final = _Refused()
+
+
+def _transitions(messages: Sequence[pb.Transition], targets: Targets, site: Site) -> tuple[Transition, ...]:
+    if len(messages) > _MOST_TRANSITIONS:
+        site.fault(f"has {len(messages)} transitions; at most {_MOST_TRANSITIONS} are allowed")
+        return ()
+    return tuple(_transition(one, targets, site.item(index)) for index, one in enumerate(messages))
 
 
 def _transition(message: pb.Transition, targets: Targets, site: Site) -> Transition:

@@ -36,6 +36,11 @@ class Findings:
     def __bool__(self) -> bool:
         return bool(self._found)
 
+    @property
+    def full(self) -> bool:
+        """Whether any more would be dropped: time to stop looking."""
+        return len(self._found) >= _MOST
+
     def field(self, path: str, message: str) -> None:
         """A field is wrong."""
         self._add(Kind.FIELD, Violation(path, message))
@@ -71,7 +76,7 @@ class Findings:
         return [_fault(finding) for finding in self._found]
 
     def _add(self, kind: Kind, violation: Violation) -> None:
-        if len(self._found) < _MOST:
+        if not self.full:
             self._found.append(Finding(kind, violation))
 
 

@@ -1,6 +1,6 @@
 """Flow: which step may follow which, as a graph, and what follows from that."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from promptwire import v1 as pb
@@ -12,13 +12,15 @@ class Flow:
     """The graph of a chain. Sets of steps are bits of a whole number."""
 
     following: tuple[tuple[int, ...], ...]  # by position: where a run may go next, END included
+    onward: tuple[int, ...]  # the same as bits, END left out
     reach: tuple[int, ...]  # by position: the steps that may run later
 
     @classmethod
     def of(cls, steps: Sequence[Step]) -> "Flow":
         """The graph of these steps."""
         following = tuple(_following(step, len(steps)) for step in steps)
-        return cls(following, _closure(following))
+        onward = tuple(sum(1 << target for target in targets if target != END) for targets in following)
+        return cls(following, onward, _closure(onward))
 
     def may_precede(self, earlier: int, later: int) -> bool:
         """Whether one step can have run before the other; of a step and itself, whether it is in a loop."""
@@ -34,14 +36,14 @@ class Flow:
 
     def avoidable(self, position: int) -> bool:
         """Whether a run can end without this step, if every `when` of a step held."""
-        seen, waiting = {position}, [0]
-        while waiting:
-            current = waiting.pop()
-            if current == END:
+        seen, waiting = 1 << position, 1
+        while waiting & ~seen:
+            current = waiting & ~seen
+            here = (current & -current).bit_length() - 1
+            if END in self.following[here]:
                 return True
-            if current not in seen:
-                seen.add(current)
-                waiting.extend(self.following[current])
+            seen |= 1 << here
+            waiting |= self.onward[here]
         return False
 
     def heaviest_path(self, weights: Sequence[int]) -> int:
@@ -72,10 +74,10 @@ def _following(step: Step, count: int) -> tuple[int, ...]:
     return tuple(dict.fromkeys(targets))
 
 
-def _closure(following: Sequence[Iterable[int]]) -> tuple[int, ...]:
+def _closure(onward: Sequence[int]) -> tuple[int, ...]:
     """Warshall's algorithm; a row is a whole number, so that 256 steps take milliseconds."""
-    reach = [sum(1 << target for target in set(targets) if target != END) for targets in following]
+    reach = list(onward)
     for through in range(len(reach)):
-        bit, onward = 1 << through, reach[through]
-        reach = [row | onward if row & bit else row for row in reach]
+        bit, beyond = 1 << through, reach[through]
+        reach = [row | beyond if row & bit else row for row in reach]
     return tuple(reach)

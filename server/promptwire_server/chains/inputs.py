@@ -39,7 +39,7 @@ def compile_inputs(declared: Sequence[pb.ChainInput], site: Site) -> tuple[Input
     seen: set[str] = set()
     inputs = []
     for index, message in enumerate(declared):
-        place = site.at(f"inputs[{index}]")
+        place = site.at("inputs").item(index)
         _check_name(message.name, seen, place.at("name"))
         seen.add(message.name)
         inputs.append(_compiled(message, place))
@@ -119,7 +119,7 @@ def declared_values(inputs: Sequence[Input], given: Given, findings: Findings) -
     """The values of declared inputs, defaults filled in."""
     names = [declared.name for declared in inputs]
     for name in given.values:
-        if name not in names:
+        if name not in names and not findings.full:
             findings.field(given.paths[name], f"the chain has no such input{did_you_mean(name, names)}; it has: {', '.join(names)}")
     values: Values = {}
     for declared in inputs:

@@ -97,7 +97,7 @@ class FreeName:
 
     name: str
     path: str  # where it is used first
-    line: int
+    source: str  # what it is used in
 
 
 @dataclass(frozen=True, slots=True)

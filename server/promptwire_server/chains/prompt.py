@@ -159,8 +159,10 @@ def _text(source: str, site: Site) -> Text | None:
 def _parts(messages: Iterable[pb.ChatMessage], site: Site) -> Iterable[Part]:
     for number, message in enumerate(messages):
         for index, part in enumerate(message.parts):
+            if site.findings.full:
+                return
             if part.WhichOneof("content") != "text":
                 continue
-            text = _text(part.text, Site(f"{site.path}[{number}].parts[{index}].text", site.findings, site.sources, site.step))
+            text = _text(part.text, site.item(number).at(f"parts[{index}].text"))
             if text is not None:
                 yield Part(number, index, text)

@@ -41,6 +41,8 @@ def check_references(site: Site, inputs: Sequence[Input], steps: Sequence[Step],
         site.findings.field(f"{site.path}.steps[{keys[name][0]}].output_key", f"'{name}' is an input already; choose another name")
     free: dict[str, FreeName] = {}
     for use in site.sources.uses:
+        if site.findings.full:
+            break
         for message, line in _faults(use, known, flow, free):
             site.findings.template(use.path, message, line)
     return tuple(free.values())
@@ -50,11 +52,11 @@ def _faults(use: Use, known: Known, flow: Flow, free: dict[str, FreeName]) -> It
     for path in sorted(use.code.paths):
         message = _fault(path, use, known, flow)
         if message:
-            yield message, _line(use, path)
+            yield message, line_of(path[min(len(path), 2) - 1], use.code.source)
         elif known.open_inputs and not _is_known(path, known):
             name = path[1] if path[0] == "inputs" else path[0]
             if path not in use.code.optional:
-                free.setdefault(name, FreeName(name, use.path, _line(use, path)))
+                free.setdefault(name, FreeName(name, use.path, use.code.source))
 
 
 def _is_known(path: tuple[str, ...], known: Known) -> bool:
@@ -101,7 +103,7 @@ def _ran(position: int, use: Use, flow: Flow) -> bool:
     return not flow.reachable(use.step) or flow.may_precede(position, use.step)
 
 
-def _line(use: Use, path: tuple[str, ...]) -> int:
-    """The first line with the last name of the path in it: where a person should look."""
-    found = re.search(rf"\b{re.escape(path[min(len(path), 2) - 1])}\b", use.code.source)
-    return use.code.source.count("\n", 0, found.start()) + 1 if found else 0
+def line_of(name: str, source: str) -> int:
+    """The first line with the name in it: where a person should look."""
+    found = re.search(rf"\b{re.escape(name)}\b", source)
+    return source.count("\n", 0, found.start()) + 1 if found else 0

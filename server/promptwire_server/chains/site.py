@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Final, TypeVar
 
+from promptwire_server.chains.effort import MOST_CHARS, MOST_TOKENS, Effort
 from promptwire_server.chains.expression import Expression, compile_expression
 from promptwire_server.chains.findings import Findings
 from promptwire_server.chains.subset.fault import TemplateError
@@ -11,8 +12,10 @@ from promptwire_server.chains.template import Template, compile_template
 
 Code = TypeVar("Code", Template, Expression)
 
-# Compiling takes about a microsecond a character: a chain may not hold up everybody else for longer than half a second.
-MOST_SOURCE_CHARS = 512 * 1024
+_TOO_MUCH: Final = (
+    f"the templates and expressions of a chain have at most {MOST_TOKENS} tokens and {MOST_CHARS} characters together:"
+    " pass long texts and lists as inputs"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class Sources:
     """All templates and expressions of one chain."""
 
     uses: list[Use] = field(default_factory=list)
-    chars: int = 0
+    effort: Effort = field(default_factory=Effort)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,10 @@ class Site:
         """The place of a field in this place."""
         return self if self.flat else replace(self, path=f"{self.path}.{name}" if self.path else name)
 
+    def item(self, index: int) -> "Site":
+        """The place of an item, in the place of its list."""
+        return self if self.flat else replace(self, path=f"{self.path}[{index}]")
+
     def ending(self) -> "Site":
         """The same place, evaluated when the step has run."""
         return replace(self, after=True)
@@ -58,18 +65,17 @@ class Site:
 
     def template(self, source: str) -> Template | None:
         """The template that stands here; None when it is wrong."""
-        return self._compiled(source, compile_template)
+        return self._compiled(source, compile_template, expression=False)
 
     def expression(self, source: str) -> Expression | None:
         """The expression that stands here; None when it is wrong."""
-        return self._compiled(source, compile_expression)
+        return self._compiled(source, compile_expression, expression=True)
 
-    def _compiled(self, source: str, compiler: Callable[[str], Code]) -> Code | None:
-        self.sources.chars += len(source)
-        if self.sources.chars > MOST_SOURCE_CHARS:
-            self.findings.template(
-                self.path, f"the templates of a chain have at most {MOST_SOURCE_CHARS} characters: pass long texts as inputs"
-            )
+    def _compiled(self, source: str, compiler: Callable[[str], Code], *, expression: bool) -> Code | None:
+        if self.findings.full:
+            return None
+        if not self.sources.effort.allows(source, expression=expression):
+            self.findings.template(self.path, _TOO_MUCH)
             return None
         try:
             code = compiler(source)

@@ -1,5 +1,7 @@
 """A chain is checked whole: every fault at once, each with its path in the request, and its line in a template."""
 
+import time
+
 import pytest
 from google.protobuf import json_format
 from google.protobuf.message import DecodeError
@@ -254,9 +256,35 @@ def test_the_templates_of_a_chain_are_bounded_together() -> None:
     assert fields_of(request) == ["spec.steps[10].prompt.user", "spec.steps[11].prompt.user"]
 
 
-def test_a_hostile_chain_gives_a_bounded_answer() -> None:
-    request = request_of(*[{"prompt": {"user": "{{ a | b }}{{ c | d }}"}} for _ in range(256)])
-    assert len(validate(request, Plans()).faults) == 100
+def plain(**fields: object) -> dict[str, object]:
+    return {"prompt": {"user": "x"}, **fields}
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [{"prompt": {"user": "{{ a | b }}{{ c | d }}"}}] * 256,
+        [{"prompt": {"user": "{{a}}" * 700}}] * 146,
+        [{"prompt": {"user": "".join(f"{{{{a{row * 300 + name}}}}}" for name in range(300))}} for row in range(200)],
+        [{"prompt": {"user": "".join(f"{{{{steps.x{name}.text}}}}" for name in range(100))}}] * 250,
+        [{"transform": {"expression": "+".join("1" * 2_000)}}] * 256,
+        [plain(next=[{"to": f"nowhere{number}"} for number in range(2_000)])] * 100,
+        [plain(next=[{"to": f"step{number + 1}", "when": "true"} for number in range(64)])] * 256,
+        [{"prompt": {"messages": [{"parts": [{"text": "x"}] * 400}] * 20}}] * 2,
+        [{"transform": {"object": {"fields": {f"a{number}": "1" for number in range(5_000)}}}}] * 10,
+    ],
+)
+def test_a_hostile_chain_is_answered_soon_and_in_bounds(steps: list[dict[str, object]]) -> None:
+    request = request_of(*steps)
+    began = time.process_time()
+    response = validate(request, Plans())
+    assert time.process_time() - began < 3, "a fifth of it on a quiet machine"
+    assert 0 < len(response.faults) <= 100
+
+
+def test_defaults_that_every_step_copies_are_bounded() -> None:
+    tools = [{"function": {"name": "f", "description": "x" * 70_000}}]
+    assert fields_of(request_of(ASK, defaults={"generation": {"tools": tools}})) == ["spec.defaults.generation"]
 
 
 SOUND = request_of(
