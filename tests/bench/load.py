@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from google.protobuf.message import Message
@@ -38,13 +39,25 @@ def framed(message: Message) -> bytes:
 
 
 def run(url: str, message: Message, *, calls: int, connections: int, streams: int, pid: int) -> Result:
-    """Send `calls` requests, `connections` * `streams` at a time."""
+    """Send `calls` gRPC requests, `connections` * `streams` at a time."""
+    options = ["-c", str(connections), "-m", str(streams), "-H", "content-type: application/grpc", "-H", "te: trailers"]
+    return _measured(url, framed(message), options, calls=calls, pid=pid)
+
+
+def run_h1(url: str, body: bytes, headers: Mapping[str, str], *, calls: int, connections: int, pid: int) -> Result:
+    """Post `body` over HTTP/1.1 `calls` times, one at a time on each connection."""
+    options = ["--h1", "-c", str(connections)]
+    for name, value in headers.items():
+        options += ["-H", f"{name}: {value}"]
+    return _measured(url, body, options, calls=calls, pid=pid)
+
+
+def _measured(url: str, data: bytes, options: list[str], *, calls: int, pid: int) -> Result:
     with tempfile.TemporaryDirectory() as folder:
         body, log = pathlib.Path(folder, "body"), pathlib.Path(folder, "log")
-        body.write_bytes(framed(message))
+        body.write_bytes(data)
         before_s = cpu_s(pid)
-        command = ["taskset", "-c", LOAD_CORE, "h2load", "-n", str(calls), "-c", str(connections), "-m", str(streams), "-d", str(body)]
-        command += ["-H", "content-type: application/grpc", "-H", "te: trailers", f"--log-file={log}", url]
+        command = ["taskset", "-c", LOAD_CORE, "h2load", "-n", str(calls), "-d", str(body), *options, f"--log-file={log}", url]
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
         used_s = cpu_s(pid) - before_s
         latencies = sorted(int(line.split()[2]) for line in log.read_text().splitlines())

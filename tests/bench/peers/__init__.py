@@ -1,0 +1,1 @@
+"""Other gateways beside ours: installed, started and measured in one run."""
