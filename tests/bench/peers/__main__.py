@@ -20,6 +20,9 @@ from tests.bench.peers.table import Gateway, Row
 from tests.faults.fake_provider import process
 from tests.faults.fake_provider.process import FakeProvider
 
+OURS = "Promptwire"
+OURS_UNJOINED = "Promptwire, not joining"
+JOIN_WINDOW = "20ms"  # the default of the configuration
 CHAT = "fake"
 TOKENS = 100
 STREAM = f"fake~tokens={TOKENS}"
@@ -58,7 +61,8 @@ def _options() -> argparse.Namespace:
 
 def _installed(*, upgrade: bool) -> dict[str, Gateway]:
     mine = f"{version('promptwire-server')} on Python {platform.python_version()}"
-    found = {"Promptwire": Gateway("Promptwire", mine, "usual layers, deltas not joined, logs at info to a file")}
+    setup = f"usual layers, deltas joined within {JOIN_WINDOW} when more than 8 streams run (the default), logs at info to a file"
+    found = {OURS: Gateway(OURS, mine, setup)}
     wanted: list[tuple[str, Callable[..., str], str]] = [
         ("LiteLLM", install.litellm, gateways.LITELLM_SETUP),
         ("Portkey", install.portkey, gateways.PORTKEY_SETUP),
@@ -73,10 +77,7 @@ def _installed(*, upgrade: bool) -> dict[str, Gateway]:
 
 def _started(stack: contextlib.ExitStack, upstream: FakeProvider, found: dict[str, Gateway]) -> Iterator[Side]:
     """All that start and really relay; in `found` the others get the reason."""
-    mine = stack.enter_context(servers.ours(upstream.base_url))
-    ours = sides.ours(mine, stack.enter_context(grpc.insecure_channel(mine.target)))
-    _check_relays(ours, upstream)
-    yield ours
+    yield stack.enter_context(_ours(upstream, OURS, join_window=JOIN_WINDOW))
     peers = {"LiteLLM": gateways.litellm(upstream.base_url, (CHAT, STREAM, PACED)), "Portkey": gateways.portkey(upstream.base_url)}
     for name, starting in peers.items():
         if found[name].skipped:
@@ -88,6 +89,14 @@ def _started(stack: contextlib.ExitStack, upstream: FakeProvider, found: dict[st
             found[name] = Gateway(name, found[name].version, found[name].setup, str(reason))
         else:
             yield peer
+
+
+@contextlib.contextmanager
+def _ours(upstream: FakeProvider, name: str, *, join_window: str) -> Iterator[Side]:
+    with servers.ours(upstream.base_url, join_window=join_window) as running, grpc.insecure_channel(running.target) as channel:
+        side = sides.ours(name, running, channel)
+        _check_relays(side, upstream)
+        yield side
 
 
 def _check_relays(side: Side, upstream: FakeProvider) -> None:
@@ -117,10 +126,14 @@ def _chat_rows(upstream: FakeProvider, running: Sequence[Side], at: int, rounds:
 
 
 def _stream_rows(upstream: FakeProvider, running: Sequence[Side], rounds: int) -> Iterator[Row]:
-    at, name = STREAMS_AT_A_TIME, f"streams of {TOKENS} at {STREAMS_AT_A_TIME}"
-    results = _interleaved(running, rounds, lambda side: _counted(upstream, side.streams, lambda: side.stream(STREAM, at)))
-    yield _row(name, "tokens/s", results, lambda result: result.calls_per_s * TOKENS)
-    yield _row(f"{name}, CPU", "us/token", results, lambda result: result.cpu_us_per_call / TOKENS)
+    """As ours is by default, and with one message a token, as the peers relay."""
+    with _ours(upstream, OURS_UNJOINED, join_window="0s") as unjoined:
+        every = [*running, unjoined]
+        results = _interleaved(every, rounds, lambda side: _counted(upstream, side.streams, lambda: side.stream(STREAM, STREAMS_AT_A_TIME)))
+    one_each = {**results, OURS: results.pop(OURS_UNJOINED)}
+    for name, found in ((f"streams of {TOKENS} at {STREAMS_AT_A_TIME}", results), ("the same, ours not joining", one_each)):
+        yield _row(name, "tokens/s", found, lambda result: result.calls_per_s * TOKENS)
+        yield _row(f"{name}, CPU", "us/token", found, lambda result: result.cpu_us_per_call / TOKENS)
 
 
 def _first_token_row(upstream: FakeProvider, running: Sequence[Side]) -> Row:

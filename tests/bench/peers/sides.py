@@ -51,7 +51,7 @@ class Ours:
 
     running: servers.Running
     stub: chat_service_pb2_grpc.ChatServiceStub
-    name: str = "Promptwire"
+    name: str
     calls: int = 1000
     streams: int = 200
 
@@ -123,9 +123,9 @@ def straight(port: int) -> Peer:
     return Peer("straight", port, 0, 0, 0)
 
 
-def ours(running: servers.Running, channel: grpc.Channel) -> Ours:
+def ours(name: str, running: servers.Running, channel: grpc.Channel) -> Ours:
     """Ours with a client of its own."""
-    return Ours(running, chat_service_pb2_grpc.ChatServiceStub(channel))
+    return Ours(running, chat_service_pb2_grpc.ChatServiceStub(channel), name)
 
 
 def _request(model: str) -> pb.ChatRequest:
