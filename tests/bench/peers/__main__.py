@@ -130,7 +130,8 @@ def _stream_rows(upstream: FakeProvider, running: Sequence[Side], rounds: int) -
     with _ours(upstream, OURS_UNJOINED, join_window="0s") as unjoined:
         every = [*running, unjoined]
         results = _interleaved(every, rounds, lambda side: _counted(upstream, side.streams, lambda: side.stream(STREAM, STREAMS_AT_A_TIME)))
-    one_each = {**results, OURS: results.pop(OURS_UNJOINED)}
+    one_a_token = results.pop(OURS_UNJOINED)
+    one_each = {**results, OURS: one_a_token}
     for name, found in ((f"streams of {TOKENS} at {STREAMS_AT_A_TIME}", results), ("the same, ours not joining", one_each)):
         yield _row(name, "tokens/s", found, lambda result: result.calls_per_s * TOKENS)
         yield _row(f"{name}, CPU", "us/token", found, lambda result: result.cpu_us_per_call / TOKENS)

@@ -58,6 +58,6 @@ def _ran(command: list[str]) -> str:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise SkippedError(f"installation failed: {error}") from error
     except subprocess.CalledProcessError as error:
-        last = (error.stderr.strip() or "no message").splitlines()[-1]
-        raise SkippedError(f"installation failed: {command[0].rsplit('/', 1)[-1]}: {last}") from error
+        said = "; ".join(error.stderr.strip().splitlines()[:2]) or "no message"
+        raise SkippedError(f"installation failed: {pathlib.Path(command[0]).name}: {said}") from error
     return done.stdout.strip()
