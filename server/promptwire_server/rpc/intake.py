@@ -7,7 +7,7 @@ from promptwire_server.core.errors import InvalidRequest
 from promptwire_server.rpc.exchange import Exchange
 
 
-def chat_call(request: pb.ChatRequest, exchange: Exchange, *, stream: bool, path: str = "") -> Call:
+def chat_call(request: pb.ChatRequest, exchange: Exchange, *, stream: bool, path: str = "", join: bool = False) -> Call:
     """The Call of a chat; `path` is where it stands in the RPC's message, e.g. "chat". Raises InvalidRequest, CredentialInvalid."""
     principal = exchange.principal
     violations = check_chat(request, path)
@@ -23,4 +23,5 @@ def chat_call(request: pb.ChatRequest, exchange: Exchange, *, stream: bool, path
         deadline_s=exchange.deadline_s,
         arrival_s=exchange.arrival_s,
         stream=stream,
+        join=join,
     )

@@ -1,6 +1,7 @@
 """What vendors say, as answers of the contract: whole and streamed alike."""
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -207,6 +208,25 @@ SAME: list[tuple[str, Message, list[Message], str]] = [
 @pytest.mark.parametrize(("message", "deltas", "finish"), [row[1:] for row in SAME], ids=[row[0] for row in SAME])
 def test_a_stream_gives_the_same_answer_as_one_message(message: Message, deltas: list[Message], finish: str) -> None:
     assert assembled(streamed(*deltas, finish=finish)) == whole(message, finish=finish)
+
+
+@pytest.mark.parametrize(("message", "deltas", "finish"), [row[1:] for row in SAME], ids=[row[0] for row in SAME])
+def test_joining_what_arrives_together_changes_no_answer(message: Message, deltas: list[Message], finish: str) -> None:
+    events = streamed(*deltas, finish=finish, call=replace(make_call(stream=True), join=True))
+    assert assembled(events) == whole(message, finish=finish)
+
+
+def test_pieces_that_arrive_together_are_one_event_under_load() -> None:
+    events = streamed({"content": "a"}, {"content": "b"}, {"content": "c"}, call=replace(make_call(stream=True), join=True))
+    assert [event.part_delta.text for event in events if event.HasField("part_delta")] == ["a", "bc"]
+
+
+def test_pieces_before_an_error_are_not_lost_by_joining() -> None:
+    answer, out = Answer(replace(make_call(stream=True), join=True), "openai", make_ids()), list[Event]()
+    chunks = [orjson.dumps(chunk({"content": text})).decode() for text in "abc"]
+    with pytest.raises(PromptwireError):
+        answer.take([("", data) for data in [*chunks, "garbage"]], out)
+    assert "".join(event.part_delta.text for event in out) == "abc"
 
 
 @pytest.mark.parametrize(("message", "deltas", "finish"), [row[1:] for row in SAME], ids=[row[0] for row in SAME])
