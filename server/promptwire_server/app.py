@@ -66,6 +66,7 @@ from promptwire_server.stores import memory, sqlite
 from promptwire_server.voice import Voice
 
 _TALLY_S = 0.02  # ended calls are counted and logged this much later, together
+_WATCH = "grpc.health.v1.Health.Watch"
 _GC_OBJECTS = 20_000
 
 VERSION = metadata.version("promptwire-server")
@@ -151,7 +152,7 @@ class Application:
             authenticator=self._authenticator,
             max_call_s=self._settings.server.max_call_duration_s,
             report=self._report_bug,
-            finished=self.metrics.rpc_finished,
+            finished=self._count_rpc,
         )
 
     def _services(self) -> list[tuple[ServiceDescriptor, object]]:
@@ -194,6 +195,11 @@ class Application:
         info.start_time.FromNanoseconds(int(self._clock.time() * 1e9))
         info.instance_id = self._ids.request().replace("req-", "srv-")
         return info
+
+    def _count_rpc(self, rpc: str, code: int, reason: str) -> None:
+        """Count an RPC that ended, but not health watches: they end when the client leaves, which would look like errors."""
+        if rpc != _WATCH:
+            self.metrics.rpc_finished(rpc, code, reason)
 
     def _report_bug(self, rpc: str, request_id: str, what: str) -> None:
         self._lines.write_masked("error", names.RPC_BUG, {"rpc": rpc, names.REQUEST_ID: request_id, "error": what})

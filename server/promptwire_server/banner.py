@@ -45,12 +45,20 @@ def _rows(facts: Facts) -> list[tuple[str, str]]:
 
 
 def _tries(facts: Facts) -> list[str]:
-    flags = "" if facts.tls else "-plaintext "
+    address = facts.listen
+    for everywhere in ("[::]", "0.0.0.0"):
+        address = address.replace(everywhere, "localhost")
+    flags = "-cacert ca.crt " if facts.tls else "-plaintext "
     key = "-H 'authorization: Bearer YOUR-KEY' " if facts.authentication else ""
     call = f"grpcurl {flags}{key}"
     chain = '\'{"run": {"prompts": ["Name a {{ thing }}", "Why {{ output[-1] }}?"], "inputs": {"thing": "tea"}}}\''
     return [
-        f'.venv/bin/promptwire chat {"" if facts.listen.endswith(":50051") else f"--target {facts.listen} "}"Hello there"',
-        f'{call}-d \'{{"prompt": "Hello there"}}\' {facts.listen} promptwire.v1.ChatService/Chat',
-        f"{call}-d {chain} {facts.listen} promptwire.v1.ChainService/StreamChain",
+        f'{facts.command} chat {_options(facts, address)}"Hello there"',
+        f'{call}-d \'{{"prompt": "Hello there"}}\' {address} promptwire.v1.ChatService/Chat',
+        f"{call}-d {chain} {address} promptwire.v1.ChainService/StreamChain",
     ]
+
+
+def _options(facts: Facts, address: str) -> str:
+    target = "" if address == "127.0.0.1:50051" else f"--target {address} "
+    return target + ("--tls-ca ca.crt " if facts.tls else "") + ("--api-key YOUR-KEY " if facts.authentication else "")

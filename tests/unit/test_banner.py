@@ -39,3 +39,7 @@ def test_lines_to_try_fit_the_server() -> None:
 def test_danger_is_named() -> None:
     assert "DANGER" in banner(replace(FACTS, danger=True))
     assert "DANGER" not in banner(FACTS)
+
+
+def test_an_address_that_means_everywhere_is_none_to_call() -> None:
+    assert "--target localhost:6000" in banner(replace(FACTS, listen="[::]:6000"))

@@ -196,7 +196,8 @@ class Visit:
         if self._asking.responses:
             event = self._events.about(self._place)
             event.usage_updated.usage.CopyFrom(self._progress.totals.usage)
-            event.usage_updated.cost.CopyFrom(self._progress.totals.cost)
+            if self._progress.totals.cost.ListFields():
+                event.usage_updated.cost.CopyFrom(self._progress.totals.cost)
             await self._events.tell(event)
 
 

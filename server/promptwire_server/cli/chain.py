@@ -1,7 +1,7 @@
 """`promptwire run` and `promptwire validate`: chains of prompts."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +60,7 @@ def run(
 ) -> int:
     """Run a chain from a YAML file. Its text goes to standard output, how it is doing to standard error."""
     file = _load(chain)
+    _check_output(file.request, output)
     inputs.add_to(file.request)
     client = connection.open(timeout)
     try:
@@ -149,10 +150,21 @@ def _swallow(line: str) -> None:
     """What is not told in words."""
 
 
+def _check_output(request: pb.RunChainRequest, name: str) -> None:
+    """Whether the chain has that output, before the run costs anything."""
+    if name and request.spec.outputs and name not in request.spec.outputs:
+        raise _no_output(name, request.spec.outputs)
+
+
+def _no_output(name: str, known: Iterable[str]) -> CommandError:
+    return CommandError(
+        f"the chain has no output {name!r}; it has: {', '.join(sorted(known)) or 'none'}", "name one of `outputs` in its file"
+    )
+
+
 def _output(result: pb.RunResult, name: str) -> str:
     if not name:
         return result.text
     if name not in result.outputs:
-        known = ", ".join(sorted(result.outputs)) or "none"
-        raise CommandError(f"the chain has no output {name!r}; it has: {known}", "name one of `outputs` in its file")
+        raise _no_output(name, result.outputs)
     return result.outputs[name]

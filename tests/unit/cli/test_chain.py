@@ -109,6 +109,14 @@ def test_an_output_that_is_not_there(ask: Command, chain: str) -> None:
     assert "the chain has no output 'summary'; it has: answer, title" in outcome.err
 
 
+def test_an_output_that_the_file_does_not_declare_costs_no_run(ask: Command, server: FakeServer, tmp_path: Path) -> None:
+    file = tmp_path / "declared.yaml"
+    file.write_text("steps: [{id: say, prompt: hi}]\noutputs: {poem: steps.say.text}\n")
+    outcome = ask("run", str(file), "-o", "peom")
+    assert (outcome.code, server.requests) == (ExitCode.USAGE, [])
+    assert "the chain has no output 'peom'; it has: poem" in outcome.err
+
+
 def test_a_run_that_fails_midway_prints_no_text(ask: Command, server: FakeServer, chain: str) -> None:
     server.script.run_events = lambda request: (event for event in two_steps(request) if not event.HasField("run_finished"))
     server.script.late_fault = Fault(grpc.StatusCode.ABORTED, "step final failed", "CHAIN_FAILED")
