@@ -14,11 +14,18 @@ CPU_S_MOST = 0.25
 PEAK_BYTES_MOST = 32 * MEBI
 
 
+def _timed(action: Callable[[], object]) -> tuple[TemplateError | None, float]:
+    began_s = time.thread_time()
+    error = _error_of(action)
+    return error, time.thread_time() - began_s
+
+
 def bounded(action: Callable[[], object]) -> TemplateError | None:
     """Run within the bounds, once for the time and once for the memory; give the error, if that is how it ended."""
-    started = time.thread_time()
-    error = _error_of(action)
-    assert time.thread_time() - started < CPU_S_MOST
+    error, used_s = _timed(action)
+    if used_s >= CPU_S_MOST:  # once more: the collector may have gone over the whole test run's objects just then
+        error, used_s = _timed(action)
+    assert used_s < CPU_S_MOST
     tracemalloc.start()
     try:
         _error_of(action)
