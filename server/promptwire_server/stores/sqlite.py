@@ -40,7 +40,10 @@ CREATE TABLE chats (
 CREATE INDEX chats_by_tenant ON chats (tenant, ended_us);
 """
 _COLUMNS = ("tenant", *Entry._fields)
-_INSERT = f"INSERT INTO chats ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608 - names of our own
+_INSERT = f"INSERT INTO chats ({', '.join(_COLUMNS)}) VALUES "  # noqa: S608 - names of our own
+_ROW = f"({', '.join('?' * len(_COLUMNS))})"
+# Rows by one statement: each statement gives up the interpreter's lock and takes it back, which costs the event loop more than the row.
+_BLOCK = 32
 
 # What is wrong with a row rather than with the disk: a lone surrogate, a number beyond 64 bits, a type.
 _UNWRITABLE = (ValueError, TypeError, OverflowError, apsw.ConstraintError, apsw.MismatchError, apsw.TooBigError)
@@ -141,7 +144,7 @@ class Journal:
             if self._connection is None:
                 self._connection = connect(self._file)
             self._connection.execute("BEGIN IMMEDIATE")
-            self._connection.executemany(_INSERT, map(_values, rows))
+            _insert(self._connection, rows)
             self._connection.execute("COMMIT")
         except _UNWRITABLE:
             self._disconnect()  # which rolls back
@@ -201,6 +204,14 @@ def _migrate(connection: apsw.Connection) -> None:
     if version < _VERSION:
         connection.execute(f"{_SCHEMA} PRAGMA user_version = {_VERSION};")
     connection.execute("COMMIT")
+
+
+def _insert(connection: apsw.Connection, rows: Sequence[Row]) -> None:
+    whole = len(rows) - len(rows) % _BLOCK
+    for start in range(0, whole, _BLOCK):
+        block = rows[start : start + _BLOCK]
+        connection.execute(_INSERT + ", ".join([_ROW] * _BLOCK), [value for row in block for value in _values(row)])
+    connection.executemany(_INSERT + _ROW, map(_values, rows[whole:]))
 
 
 def _values(row: Row) -> tuple[str | int | None, ...]:
