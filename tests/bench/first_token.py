@@ -4,6 +4,7 @@ import http.client
 import json
 import statistics
 import time
+from dataclasses import dataclass
 
 import grpc
 
@@ -24,9 +25,8 @@ def direct_ms(connection: http.client.HTTPConnection, model: str) -> float:
     return elapsed_s * 1000
 
 
-def through_ms(stub: chat_service_pb2_grpc.ChatServiceStub, model: str) -> float:
-    """From sending the request to the first delta, through the gateway."""
-    request = pb.StreamChatRequest(chat=pb.ChatRequest(prompt="hi", model=f"fast/{model}"))
+def through_ms(stub: chat_service_pb2_grpc.ChatServiceStub, request: pb.StreamChatRequest) -> float:
+    """From sending the request to the first delta, over gRPC."""
     began_s = time.perf_counter()
     elapsed_s = 0.0
     for event in stub.StreamChat(request):
@@ -35,12 +35,22 @@ def through_ms(stub: chat_service_pb2_grpc.ChatServiceStub, model: str) -> float
     return elapsed_s * 1000
 
 
-def added_p50_ms(target: str, upstream_port: int, model: str, rounds: int) -> tuple[float, float, float]:
-    """(added, through, direct), medians in milliseconds."""
+@dataclass(frozen=True, slots=True)
+class FirstToken:
+    """Medians in milliseconds."""
+
+    through: float  # through the gateway
+    direct: float  # straight from the upstream over HTTP
+    bare: float  # a bare gRPC server's first message: what gRPC and this client take by themselves
+
+
+def measure(ours: str, bare: str, upstream_port: int, model: str, rounds: int) -> FirstToken:
+    """All three, alternating."""
+    relay = pb.StreamChatRequest(chat=pb.ChatRequest(prompt="hi", model=f"fast/{model}"))
+    plain = pb.StreamChatRequest(chat=pb.ChatRequest(prompt="hi", generation=pb.GenerationSettings(max_output_tokens=3)))
     connection = http.client.HTTPConnection("127.0.0.1", upstream_port, timeout=10)
-    with grpc.insecure_channel(target) as channel:
-        stub = chat_service_pb2_grpc.ChatServiceStub(channel)
-        pairs = [(through_ms(stub, model), direct_ms(connection, model)) for _ in range(rounds)][rounds // 10 :]
+    with grpc.insecure_channel(ours) as channel, grpc.insecure_channel(bare) as yardstick:
+        stubs = [chat_service_pb2_grpc.ChatServiceStub(channel), chat_service_pb2_grpc.ChatServiceStub(yardstick)]
+        rows = [(through_ms(stubs[0], relay), direct_ms(connection, model), through_ms(stubs[1], plain)) for _ in range(rounds)]
     connection.close()
-    through, direct = (statistics.median(side) for side in zip(*pairs, strict=True))
-    return through - direct, through, direct
+    return FirstToken(*(statistics.median(side) for side in zip(*rows[rounds // 10 :], strict=True)))

@@ -73,7 +73,7 @@ class Ours:
         return "".join(event.part_delta.text for event in events if event.HasField("part_delta"))
 
     def first_token_ms(self, model: str) -> float:
-        return first_token.through_ms(self.stub, model)
+        return first_token.through_ms(self.stub, pb.StreamChatRequest(chat=pb.ChatRequest(prompt="hi", model=f"fast/{model}")))
 
     def _run(self, method: str, request: pb.ChatRequest | pb.StreamChatRequest, at: int, calls: int) -> load.Result:
         connections, streams = _SHAPES[at]
