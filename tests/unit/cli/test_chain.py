@@ -138,9 +138,9 @@ def test_an_interrupt_cancels_the_run(process: Callable[..., "subprocess.Popen[b
     assert running.stderr.readline() == b"draft: started (fast)\n"
     running.send_signal(signal.SIGINT)
     out, err = running.communicate(timeout=20)
+    assert server.cancelled.wait(10)
     hold.set()
     assert (running.returncode, out, err) == (ExitCode.INTERRUPTED, b"", b"")
-    assert server.cancelled.wait(10)
 
 
 def test_the_text_is_all_that_is_printed_into_a_pipe(ask: Command, chain: str) -> None:

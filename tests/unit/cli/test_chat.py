@@ -39,10 +39,10 @@ def test_an_interrupt_ends_the_call_and_leaves_no_traceback(process: Start, serv
     assert running.stdout.read(9) == b"Once upon"  # so the piece was flushed while the answer was not complete
     running.send_signal(signal.SIGINT)
     out, err = running.communicate(timeout=20)
+    assert server.cancelled.wait(10)
     hold.set()
     assert running.returncode == ExitCode.INTERRUPTED
     assert (out, err) == (b"", b"")
-    assert server.cancelled.wait(10)
 
 
 def test_a_reader_that_goes_away_ends_the_call_without_a_word(process: Start, server: FakeServer) -> None:

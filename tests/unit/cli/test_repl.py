@@ -70,8 +70,8 @@ def test_an_interrupt_stops_the_answer_and_not_the_conversation(terminal: Termin
     terminal.until("Once upon")
     terminal.process.send_signal(2)
     terminal.until("are not kept.")
-    hold.set()
     assert server.cancelled.wait(10)
+    hold.set()
     terminal.type("And now?\n")
     terminal.until("Fine.")
     assert [len(chat.messages) for chat in chats(server)] == [1, 1]
