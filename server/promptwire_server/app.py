@@ -199,7 +199,7 @@ class Application:
     def _count_rpc(self, rpc: str, code: int, reason: str) -> None:
         """Count an RPC that ended, but not health watches: they end when the client leaves, which would look like errors."""
         if rpc != _WATCH:
-            self.metrics.rpc_finished(rpc, code, reason)
+            self.metrics.rpc_finished(rpc if rpc in _RPCS else names.OTHER_RPC, code, reason)
 
     def _report_bug(self, rpc: str, request_id: str, what: str) -> None:
         self._lines.write_masked("error", names.RPC_BUG, {"rpc": rpc, names.REQUEST_ID: request_id, "error": what})
@@ -214,6 +214,10 @@ _CONTRACT = (
     run_service_pb2,
     batch_service_pb2,
     conversation_service_pb2,
+)
+_RPCS = frozenset(
+    [method.full_name for file in _CONTRACT for service in file.DESCRIPTOR.services_by_name.values() for method in service.methods]
+    + [f"grpc.health.v1.Health.{method}" for method in ("Check", "List")]
 )
 SERVICES = [service.full_name for file in _CONTRACT for service in file.DESCRIPTOR.services_by_name.values()]
 

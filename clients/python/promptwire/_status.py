@@ -87,7 +87,7 @@ def error_of(error: grpc.RpcError, address: str, request_id: str = "") -> errors
     details = details_of(error.trailing_metadata() or ())
     made = _class_of(code, message, details.reason)(message, code=code, request_id=request_id, details=details)
     if isinstance(made, errors.Unavailable) and not details.reason:
-        made.hint = f"is it running at {address}? promptwire serve; TLS must be on at both ends or at none"
+        made.hint = f"is it running at {address}? promptwire serve; TLS must be on at both ends or at none, its certificate trusted"
     return made
 
 

@@ -212,7 +212,7 @@ class UpstreamRateLimited(UpstreamFailed):
 class StreamInterrupted(UpstreamFailed):
     """The stream broke after its first delta: what was delivered is true, but not all."""
 
-    hint = "ask again, or set restart_policy so that the gateway does"
+    hint = "ask again; what was delivered so far is no whole answer"
 
     @property
     def last_sequence(self) -> int | None:

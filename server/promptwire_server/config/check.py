@@ -1,5 +1,6 @@
 """What only the whole configuration shows: keys that contradict each other, names that name nothing, an open door."""
 
+import ssl
 from collections.abc import Callable, Iterator
 
 from promptwire_server.config.model import File, OpenAI, Script, Server
@@ -34,6 +35,22 @@ def files_exist(file: File) -> Iterator[Finding]:
                 pass
         except OSError as error:
             yield path, f"cannot read {name}: {error.strerror or error}"
+
+
+def tls_fits(file: File) -> Iterator[Finding]:
+    """Certificate and key are what they should be, and belong together. Files that cannot be read are told of elsewhere."""
+    tls = file.server.tls
+    if tls.cert_file is None or tls.key_file is None:
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(tls.cert_file, tls.key_file, password="")
+    except ssl.SSLError as error:
+        yield (
+            ("server", "tls", "key_file"),
+            f"{tls.key_file} and {tls.cert_file} are no PEM key and its certificate ({error.reason or 'unreadable'})",
+        )
+    except OSError:
+        return
 
 
 def ports_differ(file: File) -> Iterator[Finding]:
@@ -76,7 +93,7 @@ def door_is_closed(file: File) -> Iterator[Finding]:
         message = (
             f"{server.listen} can be reached from other machines, and there is no {' and no '.join(lacking)}: "
             f"{_danger(server, authenticated=_authenticated(file))}. Add what is missing, listen on 127.0.0.1, "
-            "or accept the danger with server.insecure_bind: true"
+            "or accept the danger with server.insecure_bind: true (as a flag: --danger-listen-without-auth-and-tls)"
         )
         yield ("server", "listen"), message
 
@@ -111,6 +128,7 @@ def too_short(length: int) -> str:
 CHECKS: tuple[tuple[frozenset[str], Check], ...] = (
     (frozenset({"server"}), tls_pair),
     (frozenset({"server", "providers"}), files_exist),
+    (frozenset({"server"}), tls_fits),
     (frozenset({"server"}), ports_differ),
     (frozenset({"server"}), machines_speak_tcp),
     (frozenset({"server"}), workers_share_a_port),

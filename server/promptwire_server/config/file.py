@@ -10,6 +10,7 @@ from promptwire_server.config.fault import ConfigError, Fault
 from promptwire_server.config.settings import KeyPath, Origin
 from promptwire_server.config.tree import Raw, Tree
 
+_MOST_NODES = 100_000  # with a few aliases of aliases, a short file could hold billions
 _MAX_BYTES = 4 << 20  # a configuration of more is a mistake
 
 
@@ -42,10 +43,16 @@ class _Reading:
         except yaml.MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else 0
             raise ConfigError([Fault((), f"is no YAML: {error.problem}", Origin("file", str(self._path), line))]) from error
+        except RecursionError as error:
+            raise ConfigError([Fault((), "is nested too deeply", Origin("file", str(self._path)))]) from error
         except yaml.YAMLError as error:
             raise ConfigError(
                 [Fault((), "is no YAML: it has characters that YAML does not allow", Origin("file", str(self._path)))]
             ) from error
+        if root is not None and _expanded_size(root, {}) > _MOST_NODES:
+            raise ConfigError(
+                [Fault((), f"has more than {_MOST_NODES} values once its aliases are expanded", Origin("file", str(self._path)))]
+            )
         values = self._value(root, ()) if root is not None else {}
         if isinstance(values, dict):
             self._tree.values = values
@@ -119,3 +126,16 @@ def is_path(path: KeyPath) -> bool:
             return key.endswith(("_file", "_dir")) or key == "file"
         case _:
             return False
+
+
+def _expanded_size(node: yaml.Node, known: dict[int, int]) -> int:
+    """How many values there are with every alias written out; an anchor that holds itself counts once, and is refused later."""
+    if id(node) in known:
+        return known[id(node)]
+    known[id(node)] = 1
+    children = [inner for pair in node.value for inner in pair] if isinstance(node, yaml.MappingNode) else node.value
+    size = 1
+    if not isinstance(node, yaml.ScalarNode):
+        size += sum(_expanded_size(inner, known) for inner in children)
+    known[id(node)] = size
+    return size

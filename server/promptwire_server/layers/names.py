@@ -13,6 +13,7 @@ COST: Final = "promptwire_cost_nano_usd"
 WORKERS: Final = "promptwire_workers_ready"
 WORKER_RESTARTS: Final = "promptwire_worker_restarts"
 ATTEMPTS: Final = "promptwire_upstream_attempts"
+OTHER_RPC: Final = "other"  # label of RPCs that the contract does not have: callers could make up any number
 OTHER_MODEL: Final = "other"  # label of models beyond the bound
 
 # Outcomes of a chat or an attempt, beside the names of pb.ErrorReason.

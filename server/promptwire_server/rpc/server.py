@@ -135,6 +135,7 @@ class Server:
             server.add_generic_rpc_handlers(reflection.handlers([*(descriptor for descriptor, _ in services), health.descriptor]))
         if self._settings.channelz:
             channelz.add_channelz_servicer(server)
+        server.add_generic_rpc_handlers([self.transport.others()])  # last: it takes what is left
         return server
 
     def _bind(self) -> int:

@@ -164,6 +164,15 @@ class Transport:
         table = {method.name: self._handler(method, run) for method, run in methods.items()}
         return grpc.method_handlers_generic_handler(descriptor.full_name, table)
 
+    def others(self) -> grpc.GenericRpcHandler:
+        """For methods of ours that this server does not know (a newer contract's, the control plane's): DISABLED too."""
+        return _Others(self)
+
+    def refusal(self, method: str) -> "grpc.RpcMethodHandler[Message, Message]":
+        """A handler that answers DISABLED whatever it is sent."""
+        run = _refusing(method)
+        return grpc.unary_unary_rpc_method_handler(self._unary(method, run, _nothing), None)
+
     def evict_all(self, error: PromptwireError) -> None:
         """End everything that is under way."""
         for exchange in list(self.exchanges):
@@ -260,10 +269,31 @@ def _parser(message: type[Message]) -> Callable[[bytes], Message | Malformed]:
 
 
 def _disabled(method: MethodDescriptor) -> Method:
+    return _refusing(method.full_name)
+
+
+def _refusing(name: str) -> Method:
     async def disabled(request: Message, exchange: object) -> Message | None:  # noqa: ARG001 - a Method's shape
-        raise Disabled(f"{method.full_name} is not offered by this server; GetServerInfo says what is")
+        raise Disabled(f"{name} is not offered by this server; GetServerInfo says what is")
 
     return disabled
+
+
+_OURS = "/promptwire."
+_MAX_METHOD_CHARACTERS = 128
+
+
+class _Others(grpc.GenericRpcHandler):
+    """The last of the handlers: takes what no other took, if it has our name."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> "grpc.RpcMethodHandler[Message, Message] | None":
+        method = str(handler_call_details.method)
+        if not method.startswith(_OURS):
+            return None
+        return self._transport.refusal(method[1 : _MAX_METHOD_CHARACTERS + 1].replace("/", "."))
 
 
 _TRACEPARENT_LENGTH = 55  # 00-<32 hex>-<16 hex>-<2 hex>

@@ -6,6 +6,7 @@ import pytest
 
 from promptwire_server import config
 from tests.unit.config.conftest import Bare, Configured
+from tests.unit.rpc.certificates import authority
 
 
 def test_all_faults_come_in_one_message_in_the_order_of_the_file(load: Configured) -> None:
@@ -155,7 +156,8 @@ def test_an_open_door_is_accepted_by_name(load: Configured) -> None:
 
 
 def test_keys_and_tls_close_the_door(load: Configured) -> None:
-    (load.directory / "pem").write_text("x")
+    pair = authority("gateway")
+    (load.directory / "pem").write_bytes(pair.key_pem + pair.cert_pem)
     settings = load("""
         server: {listen: "0.0.0.0:50051", tls: {cert_file: pem, key_file: pem}}
         auth: {api_keys: [{name: a, key: aaaaaaaaaaaaaaaaaaaaaaaaaa}]}
