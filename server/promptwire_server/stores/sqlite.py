@@ -20,6 +20,7 @@ _CAPACITY = 16_384  # entries that wait: some seconds of a busy process, about 2
 _BATCH = 512  # entries of one transaction, so that other processes get their turn
 _WINDOW_S = 0.05  # entries that come within this time share one commit, and the thread wakes at most so often
 _RETRY_S = 1.0
+_WAL_PAUSE_MS = 10
 _BUSY_MS = 5_000  # how long to wait for another process's transaction
 _REPORT_EVERY_S = 60.0
 
@@ -178,13 +179,26 @@ def connect(file: Path) -> apsw.Connection:
     connection = apsw.Connection(str(file), flags=apsw.SQLITE_OPEN_READWRITE)
     try:
         connection.set_busy_timeout(_BUSY_MS)
-        connection.execute("PRAGMA journal_mode = WAL")
+        _use_wal(connection)
         connection.execute("PRAGMA synchronous = FULL")  # a commit that has returned survives a power cut
         _migrate(connection)
     except BaseException:
         connection.close(True)  # noqa: FBT003 - apsw's signature: never raise
         raise
     return connection
+
+
+def _use_wal(connection: apsw.Connection) -> None:
+    """Switch the file to a write-ahead log. SQLite does not wait when another process does the same just now, so it is tried again."""
+    pause = threading.Event()
+    for _ in range(_BUSY_MS // _WAL_PAUSE_MS):
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except apsw.BusyError:
+            pause.wait(_WAL_PAUSE_MS / 1000)
+        else:
+            return
+    connection.execute("PRAGMA journal_mode = WAL")
 
 
 def _make_private(file: Path) -> None:
