@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from typing import IO, Any
 
 from tests.faults.fake_provider.http1 import Connection, Request
+from tests.faults.fake_provider.model_name import model_of
 from tests.faults.fake_provider.reply import JsonObject
 from tests.faults.fake_provider.script import base_of
 
@@ -150,14 +151,14 @@ def parsed(body: bytes) -> JsonObject | None:
 
 def _entry(number: int, connection: int, request: Request) -> Entry:
     body = parsed(request.body)
-    model = body.get("model") if body else None
+    model = model_of(request.path, body.get("model") if body else None)
     key = api_key(request)
     return Entry(
         number=number,
         connection=connection,
         method=request.method,
         path=request.path,
-        model=model if isinstance(model, str) else None,
+        model=model,
         key_sha256=secret(key) if key else None,
         headers={name.lower(): _shown(name, value) for name, value in request.headers},
         body_sha256=hashlib.sha256(request.body).hexdigest(),

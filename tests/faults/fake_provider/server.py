@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Callable
 from typing import IO
 
-from tests.faults.fake_provider import openai_dialect, script
+from tests.faults.fake_provider import dialects, openai_dialect, script
 from tests.faults.fake_provider.control import PREFIX, Control
 from tests.faults.fake_provider.http1 import ClientGoneError, Connection, Request
 from tests.faults.fake_provider.ledger import Entry, Ledger, api_key
@@ -131,7 +131,7 @@ def _reply(entry: Entry, request: Request, plan: Script) -> Reply:
         script=plan,
         identity=_identity(entry),
     )
-    reply = openai_dialect.reply(call)
+    reply = dialects.reply(call)
     entry.status, entry.said = reply.status, reply.said
     if plan.head.redirect is not None:
         entry.status, entry.said = plan.head.redirect, {}

@@ -1,0 +1,14 @@
+"""Where a request names its model: in the body, or, as with Gemini, in the path."""
+
+import re
+from urllib.parse import unquote
+
+_IN_PATH = re.compile(r"/models/([^?]+?)(?::[A-Za-z]+)?(?:\?|$)")
+
+
+def model_of(path: str, in_body: object) -> str | None:
+    """Return the name, the script behind its `~` included; None when there is none."""
+    if isinstance(in_body, str):
+        return in_body
+    found = _IN_PATH.search(path)
+    return unquote(found[1]) if found else None
