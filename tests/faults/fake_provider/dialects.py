@@ -14,12 +14,18 @@ class Dialect:
 
     path: re.Pattern[str]
     reply: Callable[[Call], Reply]
+    # Where two vendors share a path: one of these headers makes it this one's.
+    headers: frozenset[str] = frozenset()
+
+    def claims(self, call: Call) -> bool:
+        """Whether the request is of this dialect."""
+        return bool(self.path.match(call.path)) and (not self.headers or not self.headers.isdisjoint(call.headers))
 
 
-# The first whose path matches answers; what no other claims is OpenAI's.
+# The first that claims a request answers; what no other claims is OpenAI's.
 _DIALECTS = (Dialect(re.compile(""), openai_dialect.reply),)
 
 
 def reply(call: Call) -> Reply:
-    """Return what the dialect of the path answers."""
-    return next(dialect for dialect in _DIALECTS if dialect.path.match(call.path)).reply(call)
+    """Return what the dialect of the request answers."""
+    return next(dialect for dialect in _DIALECTS if dialect.claims(call)).reply(call)

@@ -1,6 +1,7 @@
 """The seam between dialects and the rest: what was asked, and what goes back."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +25,10 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request as a dialect sees it; `body` is None when it is no JSON object."""
+    """One request as a dialect sees it; `body` is None when it is no JSON object.
+
+    Names of headers are in lower case; of several with one name the first counts.
+    """
 
     method: str
     path: str
@@ -32,6 +36,8 @@ class Call:
     body: JsonObject | None
     script: Script
     identity: Identity
+    headers: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +56,9 @@ class Reply:
     `around_text` is an event (or the body) cut open where the text stands, and
     `error_event` the error that this dialect would put in its place: the timeline
     makes broken events of both without knowing the dialect.
-    `trailer` is the dialect's terminal marker. `said` goes to the ledger.
+    `text_from` is after how many events such a text may stand. `trailer` is the dialect's
+    terminal marker, `ping` its own sign of life if it has one, `bad_json` an event whose
+    JSON ends too early, where the usual one would be passed over. `said` goes to the ledger.
     """
 
     status: int
@@ -61,4 +69,7 @@ class Reply:
     trailer: bytes = b""
     around_text: tuple[bytes, bytes] = (b"", b"")
     error_event: bytes = b""
+    text_from: int = 0
+    ping: bytes = b""
+    bad_json: bytes = b""
     said: JsonObject = field(default_factory=dict)

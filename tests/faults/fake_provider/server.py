@@ -5,6 +5,7 @@ import time
 import traceback
 from collections.abc import Callable
 from typing import IO
+from urllib.parse import parse_qsl
 
 from tests.faults.fake_provider import dialects, openai_dialect, script
 from tests.faults.fake_provider.control import PREFIX, Control
@@ -130,6 +131,8 @@ def _reply(entry: Entry, request: Request, plan: Script) -> Reply:
         body=entry.body,
         script=plan,
         identity=_identity(entry),
+        headers={name.lower(): value for name, value in reversed(request.headers)},
+        query=dict(parse_qsl(request.target.partition("?")[2])),
     )
     reply = dialects.reply(call)
     entry.status, entry.said = reply.status, reply.said

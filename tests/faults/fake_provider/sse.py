@@ -9,10 +9,14 @@ EOLS = {"lf": "\n", "crlf": "\r\n", "cr": "\r"}
 BOM = b"\xef\xbb\xbf"
 
 
-def event(data: str, style: Sse, index: int) -> bytes:
-    """Return one event; a line end within the data begins another `data:` line."""
+def event(data: str, style: Sse, index: int, name: str | None = None) -> bytes:
+    """Return one event; a line end within the data begins another `data:` line.
+
+    `name` is the dialect's for it; the script's own goes before it.
+    """
     gap = " " if style.space else ""
-    lines = [f"event:{gap}{style.event}"] if style.event else []
+    name = style.event or name
+    lines = [f"event:{gap}{name}"] if name else []
     if style.ids:
         lines += [f"id:{gap}{index}", f"retry:{gap}3000"]
     lines += [f"data:{gap}{line}" for line in data.split("\n")]

@@ -35,7 +35,6 @@ GARBAGE = bytes((37 * n + 129) % 256 for n in range(64))
 BAD_CHUNK = b"zz\r\n"
 BAD_UTF8 = b"ok \xff\xfe\xc3("
 BAD_JSON = '{"choices":[{"delta":{"content":'
-FIRST = Point(PointKind.HEAD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +130,10 @@ def _whole(reply: Reply, script: Script) -> list[Step]:
 def _streamed(reply: Reply, script: Script) -> list[Step]:
     if script.breaks.huge_line:
         return [Body(b"data: "), *filler(script.breaks.huge_line)]
-    pings = _pings(script)
+    pings = _pings(reply, script)
     if script.sse.pings == FOREVER:
         return pings
-    steps = [*pings, *_paced(reply.events, script)]
+    steps = [*pings, *_paced(reply, script)]
     steps = _with_broken_events(steps, reply, script)
     steps.append(Wait(script.timing.last_ms))
     if reply.trailer and script.breaks.error_event is None:
@@ -146,39 +145,43 @@ def _sent(events: tuple[Event, ...]) -> list[Step]:
     return [Body(e.data, e.tokens, e.text, event=True) for e in events]
 
 
-def _paced(events: tuple[Event, ...], script: Script) -> list[Step]:
+def _paced(reply: Reply, script: Script) -> list[Step]:
     """Return the events with the delays between them."""
     timing = script.timing
     steps: list[Step] = []
-    for at, step in enumerate(_sent(events)):
+    for at, step in enumerate(_sent(reply.events)):
         wait_ms = timing.delay_ms if at else timing.first_event_ms
         steps += [Wait(wait_ms), step] if wait_ms else [step]
         if script.sse.ping_between:
-            steps.append(Body(sse.comment("ping", script.sse)))
+            steps.append(Body(_ping(reply, script)))
     return steps
 
 
-def _pings(script: Script) -> list[Step]:
+def _pings(reply: Reply, script: Script) -> list[Step]:
     if not script.sse.pings:
         return []
-    ping = sse.comment("ping", script.sse)
-    return [Repeat(ping, script.sse.pings, script.sse.ping_ms)]
+    return [Repeat(_ping(reply, script), script.sse.pings, script.sse.ping_ms)]
+
+
+def _ping(reply: Reply, script: Script) -> bytes:
+    return reply.ping or sse.comment("ping", script.sse)
 
 
 def _with_broken_events(steps: list[Step], reply: Reply, script: Script) -> list[Step]:
     breaks = script.breaks
     before, after = reply.around_text
+    first = Point(PointKind.EVENT, reply.text_from)
     if breaks.huge_event:
         huge = [Body(before), *filler(breaks.huge_event), Body(after, event=True)]
-        steps = insert(steps, FIRST, huge)
+        steps = insert(steps, first, huge)
     if breaks.huge_body:
         small = before + b"x " + after
-        steps = insert(steps, FIRST, filler_events(breaks.huge_body, small))
+        steps = insert(steps, first, filler_events(breaks.huge_body, small))
     if breaks.bad_utf8 is not None:
         bad = Body(before + BAD_UTF8 + after, event=True)
         steps = insert(steps, breaks.bad_utf8, [bad])
     if breaks.bad_json is not None:
-        bad = Body(sse.event(BAD_JSON, script.sse, 0), event=True)
+        bad = Body(reply.bad_json or sse.event(BAD_JSON, script.sse, 0), event=True)
         steps = insert(steps, breaks.bad_json, [bad])
     if breaks.error_event is not None:
         steps = cut(steps, breaks.error_event, [Body(reply.error_event, event=True)])
