@@ -29,7 +29,7 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One alternative answer; a text is the tokens joined."""
+    """One alternative answer; a text is the tokens joined, `stopped_by` the stop sequence that ended it."""
 
     index: int
     tokens: tuple[str, ...] = ()
@@ -37,6 +37,7 @@ class Choice:
     refusal: tuple[str, ...] = ()
     calls: tuple[ToolCall, ...] = ()
     finish: str = "stop"
+    stopped_by: str | None = None
 
     @property
     def text(self) -> str:
@@ -72,6 +73,7 @@ class Ask:
     tools: tuple[tuple[str, Mapping[str, Any]], ...] = ()
     must_call: str | bool = False
     json_schema: Mapping[str, Any] | None = None
+    one_call: bool = False  # no parallel calls
 
 
 def text_of(content: object) -> str:
@@ -99,14 +101,17 @@ def expected_text(prompt: str, *, tokens: int | None = None, index: int = 0) -> 
 
 def respond(ask: Ask, content: Content) -> Answer:
     choices = tuple(_choice(ask, content, index) for index in range(ask.n))
-    prompt = sum(count_tokens(text_of(m.get("content"))) for m in ask.messages)
     usage = Usage(
-        prompt=prompt,
+        prompt=prompt_tokens(ask.messages),
         completion=sum(choice.token_count() for choice in choices),
         cached=content.cached,
         reasoning=sum(len(choice.reasoning) for choice in choices),
     )
     return Answer(choices, usage)
+
+
+def prompt_tokens(messages: Messages) -> int:
+    return sum(count_tokens(text_of(m.get("content"))) for m in messages)
 
 
 def _choice(ask: Ask, content: Content, index: int) -> Choice:
@@ -119,9 +124,10 @@ def _choice(ask: Ask, content: Content, index: int) -> Choice:
         calls = _calls(ask, content, index)
         return Choice(index, reasoning=reasoning, calls=calls, finish="tool_calls")
     room = None if ask.max_tokens is None else ask.max_tokens - len(reasoning)
-    text = _stopped(_text(ask, content, index), ask.stop)
+    text, stopped_by = _stopped(_text(ask, content, index), ask.stop)
     tokens, finish = _limited(tokenise(text), room)
-    return Choice(index, tokens=tokens, reasoning=reasoning, finish=finish)
+    stopped_by = stopped_by if finish == "stop" else None
+    return Choice(index, tokens=tokens, reasoning=reasoning, finish=finish, stopped_by=stopped_by)
 
 
 def _text(ask: Ask, content: Content, index: int) -> str:
@@ -134,9 +140,13 @@ def _text(ask: Ask, content: Content, index: int) -> str:
     return expected_text(prompt, tokens=content.tokens, index=index)
 
 
-def _stopped(text: str, stop: tuple[str, ...]) -> str:
-    ends = [at for word in stop if word and (at := text.find(word)) >= 0]
-    return text[: min(ends)] if ends else text
+def _stopped(text: str, stop: tuple[str, ...]) -> tuple[str, str | None]:
+    """Return the text up to the first stop sequence, and which that was."""
+    ends = [(at, word) for word in stop if word and (at := text.find(word)) >= 0]
+    if not ends:
+        return text, None
+    at, word = min(ends)
+    return text[:at], word
 
 
 def _limited(tokens: tuple[str, ...], room: int | None) -> tuple[tuple[str, ...], str]:
@@ -157,7 +167,7 @@ def _calls(ask: Ask, content: Content, index: int) -> tuple[ToolCall, ...]:
     tools = ask.tools
     if isinstance(ask.must_call, str):
         tools = tuple(tool for tool in tools if tool[0] == ask.must_call)
-    count = content.tool or len(tools)
+    count = 1 if ask.one_call else content.tool or len(tools)
     prompt = last_user_text(ask.messages)
     return tuple(_call(tools[at % len(tools)], f"{index}:{at}:{prompt}", content) for at in range(count))
 

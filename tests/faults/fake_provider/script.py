@@ -207,6 +207,11 @@ class Content:
         "`always` (unasked), `none`, `null`, `negative`, `huge` (10^18), `zero`, `text`",
     )
     cached: int = key(0, int, "cached prompt tokens")
+    cache_write: int = key(0, int, "prompt tokens written to the cache, for five minutes where there is a choice")
+    cache_write_1h: int = key(0, int, "prompt tokens written to the cache for an hour")
+    redacted: int = key(0, int, "pieces of reasoning that only the provider can read")
+    citations: int = key(0, int, "citations of the documents in the text")
+    server_tool: bool = key(default=False, parse=_flag, doc="calls a tool of the provider's own first")
     logprobs: bool = key(default=False, parse=_flag, doc="logprobs unasked")
     unknown: bool = key(default=False, parse=_flag, doc="unknown fields in all objects")
     obfuscation: bool = key(default=True, parse=_flag, doc="`0`: no `obfuscation` in streamed chunks")
