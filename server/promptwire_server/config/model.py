@@ -3,64 +3,16 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic import BeforeValidator, Field
 
-from promptwire_server.config.units import Address, duration_text, seconds, size_bytes, size_text
-from promptwire_server.core.secret import Secret
+from promptwire_server.config.section import Bytes, Listen, Name, Seconds, SecretText, Section
+from promptwire_server.config.units import Address
 
-_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}$"
 _MIN_KEY_CHARACTERS = 20  # an API key of fewer characters can be guessed
-
-
-def _secret(value: object) -> Secret:
-    if isinstance(value, Secret):
-        return value
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError("must be a text in quotes, not empty")
-    return Secret(value.strip())
 
 
 def _listed(value: object) -> object:
     return {"targets": [value]} if isinstance(value, str) else value
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError("must be a text")  # noqa: TRY004 - pydantic collects ValueError only
-    return value
-
-
-Seconds = Annotated[
-    float,
-    PlainValidator(seconds),
-    PlainSerializer(duration_text, return_type=str),
-    WithJsonSchema({"type": ["string", "number"], "pattern": r"^(\d+(\.\d+)?(us|ms|s|m|h|d)?)+$", "minimum": 0}),
-]
-Bytes = Annotated[
-    int,
-    PlainValidator(size_bytes),
-    PlainSerializer(size_text, return_type=str),
-    WithJsonSchema({"type": ["string", "integer"], "pattern": r"^\d+(\.\d+)?\s*([kKmMgGtT]?[iI]?[bB])?$", "minimum": 0}),
-]
-Listen = Annotated[
-    Address,
-    PlainValidator(lambda value: value if isinstance(value, Address) else Address.parse(_text(value))),
-    PlainSerializer(str, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": r"^(unix:.+|(\[[^\]]+\]|[^:]*):\d{1,5})$"}),
-]
-SecretText = Annotated[
-    Secret,
-    PlainValidator(_secret),
-    PlainSerializer(str, return_type=str),
-    WithJsonSchema({"type": "string", "minLength": 1, "writeOnly": True}),
-]
-Name = Annotated[str, Field(pattern=_NAME)]
-
-
-class Section(BaseModel):
-    """A part of the file. Unknown keys are refused; nothing is changed once read."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class Tls(Section):

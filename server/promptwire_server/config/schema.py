@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from promptwire_server.config.model import File, Section
+from promptwire_server.config.model import File
+from promptwire_server.config.section import Section
 from promptwire_server.config.settings import KeyPath
 
 Json = str | int | float | bool | list["Json"] | dict[str, "Json"] | None
