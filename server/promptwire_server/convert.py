@@ -14,6 +14,7 @@ from promptwire_server.config.units import Address
 from promptwire_server.core.call import Target
 from promptwire_server.layers.cache import CacheSettings
 from promptwire_server.providers import registry, script
+from promptwire_server.providers.settings import HttpSettings
 from promptwire_server.providers.upstream import Timeouts
 from promptwire_server.rpc.auth import ApiKey
 from promptwire_server.rpc.events import StreamSettings
@@ -134,13 +135,13 @@ def _provider(section: config.Provider) -> registry.Settings:
             return _openai(section)
 
 
-def _openai(section: config.OpenAI) -> registry.OpenAISettings:
+def _openai(section: config.OpenAI) -> HttpSettings:
     timeouts = section.timeouts
-    return registry.OpenAISettings(
+    return HttpSettings(
+        dialect=section.kind,
         api_key=section.api_key,
         base_url=section.base_url,
-        organization=section.organization,
-        project=section.project,
+        options={"organization": section.organization or "", "project": section.project or ""},
         headers={name: value.reveal() for name, value in section.headers.items()},
         models=section.models,
         timeouts=Timeouts(timeouts.connect_s, timeouts.first_token_s, timeouts.idle_s, timeouts.total_s),

@@ -9,11 +9,11 @@ from promptwire_server.core.clock import SystemClock
 from promptwire_server.core.secret import Secret
 from promptwire_server.providers.echo import Echo
 from promptwire_server.providers.json_value import Json
-from promptwire_server.providers.openai.provider import Settings
 from promptwire_server.providers.provider import Provider
 from promptwire_server.providers.registry import build
 from promptwire_server.providers.script import Scripted
 from promptwire_server.providers.script_file import parse
+from promptwire_server.providers.settings import HttpSettings
 from tests.faults.fake_provider.process import FakeProvider
 from tests.unit.providers.support import make_call, make_ids
 
@@ -75,7 +75,7 @@ def script() -> Subject:
 
 
 def openai(fake: FakeProvider, api_key: str) -> Subject:
-    settings = Settings(base_url=fake.base_url, api_key=Secret(api_key))
+    settings = HttpSettings(dialect="openai", base_url=fake.base_url, api_key=Secret(api_key))
     return Subject(
         build("openai", settings, clock=SystemClock(), ids=make_ids()),
         {

@@ -12,8 +12,9 @@ import pytest
 from promptwire_server.core.clock import SystemClock
 from promptwire_server.core.errors import PromptwireError, StreamInterrupted, UpstreamFailed
 from promptwire_server.core.reply import Event
-from promptwire_server.providers.openai.dialect import ANY
-from promptwire_server.providers.openai.provider import OpenAI
+from promptwire_server.providers.adapter import Adapter
+from promptwire_server.providers.openai.dialect import OpenAI
+from promptwire_server.providers.openai.facts import ANY
 from promptwire_server.providers.provider import Provider
 from promptwire_server.providers.upstream import Answer, Request
 from tests.faults.upstreams import provider_at
@@ -109,8 +110,8 @@ def check(said: Heard, error: PromptwireError | None, truth: Heard) -> None:
         assert isinstance(error, StreamInterrupted if said else StreamInterrupted | UpstreamFailed)
 
 
-def in_memory(reads: list[bytes]) -> OpenAI:
-    return OpenAI("openai", Memory(Cut(iter(reads))), dialect=ANY, clock=SystemClock(), ids=make_ids())
+def in_memory(reads: list[bytes]) -> Adapter:
+    return Adapter("openai", Memory(Cut(iter(reads))), OpenAI("openai", ANY, make_ids()), clock=SystemClock())
 
 
 def halved(body: bytes) -> list[bytes]:

@@ -15,9 +15,10 @@ from pydantic import BaseModel, ConfigDict
 
 from promptwire import v1 as pb
 from promptwire_server.core.clock import SystemClock
+from promptwire_server.providers.adapter import Adapter
 from promptwire_server.providers.aiohttp_upstream import AiohttpUpstream
-from promptwire_server.providers.openai.dialect import OPENAI
-from promptwire_server.providers.openai.provider import OpenAI
+from promptwire_server.providers.openai.dialect import OpenAI
+from promptwire_server.providers.openai.facts import OPENAI
 from promptwire_server.providers.upstream import Endpoint
 from tests.faults.fake_provider.ledger import secret
 from tests.faults.fake_provider.process import FakeProvider
@@ -308,9 +309,9 @@ INTENTS = [
 
 
 @asynccontextmanager
-async def our_provider(fake: FakeProvider, api_key: str) -> AsyncIterator[OpenAI]:
+async def our_provider(fake: FakeProvider, api_key: str) -> AsyncIterator[Adapter]:
     endpoint = Endpoint("openai", fake.base_url, {"authorization": f"Bearer {api_key}"})
-    provider = OpenAI("openai", AiohttpUpstream(endpoint, SystemClock()), dialect=OPENAI, clock=SystemClock(), ids=make_ids())
+    provider = Adapter("openai", AiohttpUpstream(endpoint, SystemClock()), OpenAI("openai", OPENAI, make_ids()), clock=SystemClock())
     try:
         yield provider
     finally:

@@ -5,9 +5,9 @@ from contextlib import asynccontextmanager
 
 from promptwire_server.core.clock import SystemClock
 from promptwire_server.core.secret import Secret
-from promptwire_server.providers.openai.provider import Settings
 from promptwire_server.providers.provider import Provider
 from promptwire_server.providers.registry import build
+from promptwire_server.providers.settings import HttpSettings
 from promptwire_server.providers.upstream import Bounds, Timeouts
 from tests.unit.providers.support import make_ids
 
@@ -21,7 +21,9 @@ async def provider_at(
     base_url: str, api_key: str, *, timeouts: Timeouts = PATIENT, bounds: Bounds = SMALL, max_connections: int = 64
 ) -> AsyncIterator[Provider]:
     """A provider of chat completions at an address, closed afterwards."""
-    settings = Settings(base_url=base_url, api_key=Secret(api_key), timeouts=timeouts, bounds=bounds, max_connections=max_connections)
+    settings = HttpSettings(
+        dialect="openai", base_url=base_url, api_key=Secret(api_key), timeouts=timeouts, bounds=bounds, max_connections=max_connections
+    )
     provider = build("openai", settings, clock=SystemClock(), ids=make_ids())
     try:
         yield provider

@@ -21,6 +21,7 @@ from promptwire_server.providers.patience import TICK_S, Cause, Patience
 from promptwire_server.providers.upstream import Answer, Endpoint, Request
 
 _KEEPALIVE_S = 30.0
+_MOST_URLS = 1024  # kept parsed
 _LINGER_S = 0.25  # how long a stream that said its end may take to end as HTTP too, before its connection is closed
 
 
@@ -142,20 +143,37 @@ class AiohttpUpstream:
 
     async def _send(self, request: Request) -> aiohttp.ClientResponse:
         session = self._session or self._opened()
-        url = self._urls.get(request.path) or self._urls.setdefault(request.path, URL(f"{self._base}{request.path}"))
-        body = request.body or None
         try:
-            response = await session.request(request.method, url, data=body, allow_redirects=False, proxy=self._endpoint.proxy)
+            response = await self._ask(session, request)
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
             in_use = _IN_USE.get()
             if in_use is None or not in_use.stale:
                 raise
-            response = await session.request(request.method, url, data=body, allow_redirects=False, proxy=self._endpoint.proxy)
+            response = await self._ask(session, request)
         encoding = response.headers.get("content-encoding", "identity")
         if encoding.lower() != "identity":
             response.close()
             raise failed(self._endpoint.name, "it compresses its answers though told not to; a proxy on the way may be the cause")
         return response
+
+    async def _ask(self, session: aiohttp.ClientSession, request: Request) -> aiohttp.ClientResponse:
+        return await session.request(
+            request.method,
+            self._url(request.path),
+            data=request.body or None,
+            headers=request.headers or None,
+            allow_redirects=False,
+            proxy=self._endpoint.proxy,
+        )
+
+    def _url(self, path: str) -> URL:
+        """Where a path leads. Parsing it costs 15 µs, so it is kept; some dialects name the model in it, so not for ever."""
+        known = self._urls.get(path)
+        if known is None:
+            if len(self._urls) >= _MOST_URLS:
+                self._urls.clear()
+            known = self._urls[path] = URL(f"{self._base}{path}", encoded=True)
+        return known
 
     async def _body(self, response: aiohttp.ClientResponse, patience: Patience, timer: asyncio.Timeout) -> bytes:
         content = response.content

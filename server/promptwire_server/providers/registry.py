@@ -1,19 +1,22 @@
 """Registry: the kinds of providers, and the vendors that differ only in data. A new vendor of a known dialect is a row."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from promptwire_server.core.clock import Clock
 from promptwire_server.core.ids import Ids
 from promptwire_server.providers import script
+from promptwire_server.providers.adapter import Adapter
 from promptwire_server.providers.aiohttp_upstream import AiohttpUpstream
+from promptwire_server.providers.dialect import Dialect
 from promptwire_server.providers.echo import Echo
-from promptwire_server.providers.openai import provider as openai
-from promptwire_server.providers.openai.dialect import ANY, OPENAI, Dialect
+from promptwire_server.providers.openai.dialect import OpenAI
+from promptwire_server.providers.openai.facts import ANY, OPENAI, Facts
+from promptwire_server.providers.openai.headers import headers as openai_headers
 from promptwire_server.providers.provider import Provider
+from promptwire_server.providers.settings import HttpSettings
 from promptwire_server.providers.upstream import Endpoint
 
-OpenAISettings = openai.Settings
 ScriptSettings = script.Settings
 
 
@@ -22,8 +25,21 @@ class EchoSettings:
     """Nothing to set."""
 
 
-Settings = OpenAISettings | EchoSettings | ScriptSettings
-KINDS: Mapping[str, type[Settings]] = {"openai": OpenAISettings, "echo": EchoSettings, "script": ScriptSettings}
+Settings = HttpSettings | EchoSettings | ScriptSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """How a provider of one dialect is made."""
+
+    dialect: Callable[[str, HttpSettings, Facts, Ids], Dialect]  # the provider's name comes first
+    headers: Callable[[HttpSettings], Mapping[str, str]]  # those of the credential and the account
+
+
+SPEAKERS: Mapping[str, Speaker] = {
+    "openai": Speaker(lambda name, _, facts, ids: OpenAI(name, facts, ids), openai_headers),
+}
+KINDS = (*SPEAKERS, "echo", "script")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +52,7 @@ class Vendor:
     key_variables: tuple[str, ...]  # environment variables that hold its key, first choice first
     url_variables: tuple[str, ...] = ()  # and its address
     default_model: str = ""
-    facts: Dialect = field(default=ANY)
+    facts: Facts = field(default=ANY)
 
 
 VENDORS = (
@@ -55,39 +71,39 @@ VENDORS = (
 def build(name: str, settings: Settings, *, clock: Clock, ids: Ids) -> Provider:
     """The provider of these settings. Raises BadScript for a script file that is wrong, ValueError without an address."""
     match settings:
-        case OpenAISettings():
-            return _openai(name, settings, clock, ids)
+        case HttpSettings():
+            return _over_http(name, settings, clock, ids)
         case ScriptSettings():
             return script.Scripted.from_file(name, settings, clock)
         case EchoSettings():
             return Echo(clock, name=name)
 
 
-def facts_of(base_url: str) -> Dialect:
-    """What is known of the vendor at an address; of an unknown one, what most servers of its kind take."""
-    at = base_url.rstrip("/")
-    return next((vendor.facts for vendor in VENDORS if vendor.base_url == at), ANY)
+def vendor_of(name: str, settings: HttpSettings) -> Vendor | None:
+    """The row of the vendor that is named, else of the one at the address, else of the one with the provider's name."""
+    if settings.vendor:
+        return next((vendor for vendor in VENDORS if vendor.name == settings.vendor), None)
+    if settings.base_url:
+        at = settings.base_url.rstrip("/")
+        return next((vendor for vendor in VENDORS if vendor.base_url == at), None)
+    return next((vendor for vendor in VENDORS if vendor.name == name), None)
 
 
-def _openai(name: str, settings: OpenAISettings, clock: Clock, ids: Ids) -> Provider:
-    base_url = settings.base_url or next((vendor.base_url for vendor in VENDORS if vendor.name == name), "")
+def _over_http(name: str, settings: HttpSettings, clock: Clock, ids: Ids) -> Provider:
+    vendor = vendor_of(name, settings)
+    base_url = settings.base_url or (vendor.base_url if vendor else "")
     if not base_url:
         raise ValueError(f'providers.{name}.base_url: is needed, since "{name}" is no vendor whose address is known')
-    headers = dict(settings.headers)
-    if settings.api_key is not None:
-        headers["authorization"] = f"Bearer {settings.api_key.reveal()}"
-    if settings.organization:
-        headers["openai-organization"] = settings.organization
-    if settings.project:
-        headers["openai-project"] = settings.project
+    speaker = SPEAKERS[settings.dialect]
     endpoint = Endpoint(
         name=name,
         base_url=base_url,
-        headers=headers,
+        headers={**settings.headers, **speaker.headers(settings)},
         timeouts=settings.timeouts,
         bounds=settings.bounds,
         max_connections=settings.max_connections,
         proxy=settings.proxy,
+        ca_file=settings.ca_file,
     )
-    upstream = AiohttpUpstream(endpoint, clock)
-    return openai.OpenAI(name, upstream, dialect=facts_of(base_url), clock=clock, ids=ids, bounds=settings.bounds, models=settings.models)
+    dialect = speaker.dialect(name, settings, vendor.facts if vendor else ANY, ids)
+    return Adapter(name, AiohttpUpstream(endpoint, clock), dialect, clock=clock, bounds=settings.bounds, models=settings.models)

@@ -39,6 +39,7 @@ class Endpoint:
     bounds: Bounds = field(default_factory=Bounds)
     max_connections: int = 256
     proxy: str | None = None  # an HTTP proxy; those in the environment are ignored
+    ca_file: str | None = None  # authorities of the vendor's certificate, PEM; default: the system's
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +47,10 @@ class Request:
     """One request. Its path is fixed by the dialect: no caller can name an upstream."""
 
     method: str
-    path: str  # e.g. "/chat/completions"
+    path: str  # e.g. "/chat/completions"; quoted already, a query may follow
     deadline_s: float  # on the monotonic clock
     body: bytes = b""  # JSON
+    headers: Mapping[str, str] = field(default_factory=dict)  # besides those of the endpoint
 
 
 @dataclass(frozen=True, slots=True)

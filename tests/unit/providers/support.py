@@ -9,7 +9,7 @@ from promptwire_server.core.clock import Chance, Clock, ManualClock, SystemClock
 from promptwire_server.core.ids import Ids
 from promptwire_server.core.reply import Event, Reply
 from promptwire_server.providers.json_value import JsonObject, dumped
-from promptwire_server.providers.openai.answer import Answer
+from promptwire_server.providers.openai.answer import ChatAnswer
 from promptwire_server.providers.sse import Parser
 
 Ask = Callable[[Call], Awaitable[Reply]]
@@ -55,5 +55,5 @@ def taken(call: Call, *chunks: JsonObject | str, provider: str = "openai") -> li
     """The events that these chunks mean."""
     out: list[Event] = []
     parser = Parser(provider, max_line_bytes=1 << 20, max_event_bytes=1 << 20)
-    Answer(call, provider, make_ids()).take(parser.feed(sse_bytes(*chunks)), out)
+    ChatAnswer(call, provider, make_ids()).take(parser.feed(sse_bytes(*chunks)), out)
     return out

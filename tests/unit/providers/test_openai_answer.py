@@ -19,7 +19,7 @@ from promptwire_server.core.errors import (
 )
 from promptwire_server.core.reply import Event
 from promptwire_server.providers.json_value import JsonObject
-from promptwire_server.providers.openai.answer import Answer
+from promptwire_server.providers.openai.answer import ChatAnswer
 from tests.unit.providers.support import make_call, make_ids, taken
 
 USAGE: JsonObject = {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}
@@ -30,7 +30,7 @@ def whole(message: Message, *, finish: str | None = "stop", call: Call | None = 
     """The answer of one message; `more` stands in the choice."""
     choice: JsonObject = {"index": 0, "message": {"role": "assistant", **message}, "finish_reason": finish, **more}
     body: JsonObject = {"id": "r1", "object": "chat.completion", "created": 5, "model": "m-1", "choices": [choice], "usage": USAGE}
-    return Answer(call or make_call(), "openai", make_ids()).whole(copy.deepcopy(body))
+    return ChatAnswer(call or make_call(), "openai", make_ids()).whole(copy.deepcopy(body))
 
 
 def chunk(delta: Message, *, finish: str | None = None, index: int = 0, **more: Any) -> JsonObject:
@@ -222,7 +222,7 @@ def test_pieces_that_arrive_together_are_one_event_under_load() -> None:
 
 
 def test_pieces_before_an_error_are_not_lost_by_joining() -> None:
-    answer, out = Answer(replace(make_call(stream=True), join=True), "openai", make_ids()), list[Event]()
+    answer, out = ChatAnswer(replace(make_call(stream=True), join=True), "openai", make_ids()), list[Event]()
     chunks = [orjson.dumps(chunk({"content": text})).decode() for text in "abc"]
     with pytest.raises(PromptwireError):
         answer.take([("", data) for data in [*chunks, "garbage"]], out)
@@ -341,7 +341,7 @@ def test_unknown_fields_are_kept_where_they_stood() -> None:
         "usage": {**USAGE, "cost": 0.5},
         "in_body": [3],
     }
-    answer = Answer(make_call(), "openai", make_ids()).whole(body)
+    answer = ChatAnswer(make_call(), "openai", make_ids()).whole(body)
     assert orjson.loads(answer.candidates[0].provider_extra_json) == {"in_message": 1, "in_choice": {"b": 2}}
     assert orjson.loads(answer.provider_extra_json) == {"in_body": [3], "usage": {"cost": 0.5}}
 
@@ -410,12 +410,12 @@ def test_garbage_in_the_shape_of_json_is_no_crash(chunks: list[JsonObject]) -> N
 
 def test_a_body_without_choices_is_no_answer() -> None:
     with pytest.raises(UpstreamFailed, match="no choices"):
-        Answer(make_call(), "openai", make_ids()).whole({"id": "x"})
+        ChatAnswer(make_call(), "openai", make_ids()).whole({"id": "x"})
 
 
 def test_what_had_come_of_a_broken_stream_can_be_settled() -> None:
     call = make_call(stream=True)
-    answer, out = Answer(call, "openai", make_ids()), list[Event]()
+    answer, out = ChatAnswer(call, "openai", make_ids()), list[Event]()
     answer.take([("", orjson.dumps(chunk({"content": "12345678"})).decode())], out)
     partial = answer.partial()
     assert (partial.text, partial.usage.output_tokens, partial.usage.estimated) == ("12345678", 2, True)

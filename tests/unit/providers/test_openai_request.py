@@ -8,7 +8,7 @@ import pytest
 
 from promptwire import v1 as pb
 from promptwire_server.core.errors import CapabilityMissing, InvalidRequest
-from promptwire_server.providers.openai.dialect import ANY, OPENAI, Dialect
+from promptwire_server.providers.openai.facts import ANY, OPENAI, Facts
 from promptwire_server.providers.openai.request import body_of, to_wire
 from tests.unit.providers.support import make_call
 
@@ -16,7 +16,7 @@ Generation = pb.GenerationSettings
 PNG = pb.MediaPart(mime_type="image/png", data=b"png")
 
 
-def wired(request: pb.ChatRequest, dialect: Dialect = OPENAI, *, stream: bool = False) -> Any:
+def wired(request: pb.ChatRequest, dialect: Facts = OPENAI, *, stream: bool = False) -> Any:
     return orjson.loads(body_of(to_wire(make_call(request, stream=stream), "openai", dialect)))
 
 
@@ -185,7 +185,7 @@ def test_schemas_travel_as_they_were_written() -> None:
 
 
 TOOLS = [pb.Tool(function=pb.FunctionTool(name=name, description="d", strict=True)) for name in ("f", "g")]
-CHOICES: list[tuple[pb.ToolChoice, Dialect, Any, list[str]]] = [
+CHOICES: list[tuple[pb.ToolChoice, Facts, Any, list[str]]] = [
     (pb.ToolChoice(mode=pb.ToolChoice.MODE_AUTO), OPENAI, "auto", ["f", "g"]),
     (pb.ToolChoice(mode=pb.ToolChoice.MODE_NONE), OPENAI, "none", ["f", "g"]),
     (pb.ToolChoice(mode=pb.ToolChoice.MODE_REQUIRED), OPENAI, "required", ["f", "g"]),
@@ -202,7 +202,7 @@ CHOICES: list[tuple[pb.ToolChoice, Dialect, Any, list[str]]] = [
 
 
 @pytest.mark.parametrize(("choice", "dialect", "sent", "declared"), CHOICES)
-def test_tool_choices(choice: pb.ToolChoice, dialect: Dialect, sent: Any, declared: list[str]) -> None:
+def test_tool_choices(choice: pb.ToolChoice, dialect: Facts, sent: Any, declared: list[str]) -> None:
     body = wired(pb.ChatRequest(prompt="hi", generation=Generation(tools=TOOLS, tool_choice=choice)), dialect)
     assert body.get("tool_choice") == sent
     assert [tool["function"] for tool in body["tools"]] == [{"name": name, "description": "d", "strict": True} for name in declared]
@@ -324,10 +324,10 @@ def test_what_is_wrong_is_named_by_its_path(request_: pb.ChatRequest, field: str
 
 def test_servers_that_guide_take_regular_expressions() -> None:
     request = pb.ChatRequest(prompt="a", generation=Generation(response_format=SHAPE(regex=pb.RegexFormat(pattern="a+"))))
-    assert wired(request, Dialect(guided=True))["guided_regex"] == "a+"
+    assert wired(request, Facts(guided=True))["guided_regex"] == "a+"
 
 
 def test_reasoning_goes_back_where_the_vendor_wants_it() -> None:
     request = said(pb.ROLE_ASSISTANT, pb.ContentPart(reasoning=pb.ReasoningPart(text="hm")), text("a"))
-    assert wired(request, Dialect(reasoning_back="reasoning_content"))["messages"][0]["reasoning_content"] == "hm"
+    assert wired(request, Facts(reasoning_back="reasoning_content"))["messages"][0]["reasoning_content"] == "hm"
     assert "hm" not in str(wired(request))

@@ -6,11 +6,11 @@ import pytest
 
 from promptwire_server.core.clock import SystemClock
 from promptwire_server.core.secret import Secret
+from promptwire_server.providers.adapter import Adapter
 from promptwire_server.providers.echo import Echo
-from promptwire_server.providers.openai.dialect import ANY, OPENAI
-from promptwire_server.providers.openai.provider import OpenAI
-from promptwire_server.providers.registry import KINDS, VENDORS, EchoSettings, OpenAISettings, ScriptSettings, Settings, build, facts_of
+from promptwire_server.providers.registry import KINDS, VENDORS, EchoSettings, ScriptSettings, Settings, build, vendor_of
 from promptwire_server.providers.script import Scripted
+from promptwire_server.providers.settings import HttpSettings
 from tests.unit.providers.support import make_ids
 
 
@@ -25,7 +25,7 @@ def test_each_kind_of_settings_builds_its_provider(tmp_path: Path) -> None:
     table: list[tuple[Settings, type]] = [
         (EchoSettings(), Echo),
         (ScriptSettings(file), Scripted),
-        (OpenAISettings(base_url="http://127.0.0.1:1/v1"), OpenAI),
+        (HttpSettings(dialect="openai", base_url="http://127.0.0.1:1/v1"), Adapter),
     ]
     for settings, kind in table:
         provider = build("mine", settings, clock=SystemClock(), ids=make_ids())
@@ -34,20 +34,24 @@ def test_each_kind_of_settings_builds_its_provider(tmp_path: Path) -> None:
 
 
 def test_a_vendor_is_known_by_its_name_or_its_address() -> None:
-    assert isinstance(build("openai", OpenAISettings(api_key=Secret("sk")), clock=SystemClock(), ids=make_ids()), OpenAI)
-    assert facts_of("https://api.openai.com/v1/") is OPENAI
-    assert facts_of("http://127.0.0.1:8000/v1") is ANY
+    assert isinstance(build("openai", HttpSettings(dialect="openai", api_key=Secret("sk")), clock=SystemClock(), ids=make_ids()), Adapter)
+    assert vendor_of("mine", HttpSettings(dialect="openai", base_url="https://api.openai.com/v1/")) is VENDORS[0]
+    assert vendor_of("openai", HttpSettings(dialect="openai")) is VENDORS[0]
+    assert vendor_of("mine", HttpSettings(dialect="openai", vendor="openai", base_url="http://127.0.0.1:8000/v1")) is VENDORS[0]
+    assert vendor_of("openai", HttpSettings(dialect="openai", base_url="http://127.0.0.1:8000/v1")) is None
 
 
 def test_an_address_is_needed_where_none_is_known() -> None:
     with pytest.raises(ValueError, match=r"providers\.mine\.base_url: is needed"):
-        build("mine", OpenAISettings(), clock=SystemClock(), ids=make_ids())
+        build("mine", HttpSettings(dialect="openai"), clock=SystemClock(), ids=make_ids())
 
 
 def test_keys_do_not_show_themselves() -> None:
-    assert "sk-secret" not in repr(OpenAISettings(api_key=Secret("sk-secret")))
+    assert "sk-secret" not in repr(HttpSettings(dialect="openai", api_key=Secret("sk-secret")))
 
 
 async def test_configured_models_are_listed_without_asking() -> None:
-    provider = build("mine", OpenAISettings(base_url="http://127.0.0.1:1/v1", models=("a", "b")), clock=SystemClock(), ids=make_ids())
+    provider = build(
+        "mine", HttpSettings(dialect="openai", base_url="http://127.0.0.1:1/v1", models=("a", "b")), clock=SystemClock(), ids=make_ids()
+    )
     assert [(model.name, model.source) for model in await provider.models()] == [("mine/a", "configuration"), ("mine/b", "configuration")]

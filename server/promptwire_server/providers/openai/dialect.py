@@ -1,39 +1,55 @@
-"""Dialect: in what the many speakers of chat completions differ. A vendor is a row of these facts."""
+"""The dialect of chat completions, as OpenAI speaks it and most others do."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
+from promptwire import v1 as pb
+from promptwire_server.core.call import Call
+from promptwire_server.core.errors import PromptwireError
+from promptwire_server.core.ids import Ids
+from promptwire_server.providers import sse
+from promptwire_server.providers.answer import Answer
+from promptwire_server.providers.dialect import Embeddings, Fetch, Refusal, Wire
+from promptwire_server.providers.framing import Parser
+from promptwire_server.providers.json_value import list_in, object_in, text_in
+from promptwire_server.providers.openai.answer import ChatAnswer
+from promptwire_server.providers.openai.errors import REQUEST_ID, error_of_answer
+from promptwire_server.providers.openai.facts import Facts
+from promptwire_server.providers.openai.request import body_of, to_wire
+from promptwire_server.providers.upstream import Bounds
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
-    """What one vendor takes. The defaults are what most servers of OpenAI's shape take (vLLM, llama.cpp, Ollama, OpenRouter, …)."""
-
-    max_tokens_field: str = "max_tokens"
-    developer_role: bool = False  # else sent as system
-    stream_options: bool = True  # takes stream_options.include_usage
-    top_k: bool = True  # takes top_k, outside of OpenAI's own contract
-    allowed_tools: bool = False  # takes the tool choice "allowed_tools"; else only the allowed tools are declared
-    max_effort: str = "high"  # the vendor's word for as much reasoning as the model can
-    end_user_field: str = "user"
-    session_field: str = ""  # takes a session for its prompt cache under this name; empty: does not
-    document_links: bool = True  # takes a link where a document stands
-    video: bool = True  # takes the part "video_url"
-    tool_result_media: bool = True  # takes images in the result of a tool
-    image_output: bool = True  # takes the modality "image"
-    guided: bool = False  # takes vLLM's guided_regex, guided_grammar and guided_choice
-    reasoning_back: str = ""  # wants the reasoning of earlier turns back under this name; empty: only with its own state
+_CHAT = "/chat/completions"
+_MODELS = "/models"
 
 
-OPENAI = Dialect(
-    max_tokens_field="max_completion_tokens",
-    developer_role=True,
-    top_k=False,
-    allowed_tools=True,
-    max_effort="max",
-    end_user_field="safety_identifier",
-    session_field="prompt_cache_key",
-    document_links=False,
-    video=False,
-    tool_result_media=False,
-    image_output=False,
-)
-ANY = Dialect()
+class OpenAI:
+    """See Dialect."""
+
+    request_id = REQUEST_ID
+
+    def __init__(self, provider: str, facts: Facts, ids: Ids) -> None:
+        self._provider = provider
+        self._facts = facts
+        self._ids = ids
+        self.embeddings: Embeddings | None = None
+
+    def ask(self, call: Call) -> tuple[Wire, Answer]:
+        """See Dialect."""
+        return Wire(_CHAT, body_of(to_wire(call, self._provider, self._facts))), ChatAnswer(call, self._provider, self._ids)
+
+    def parser(self, bounds: Bounds) -> Parser:
+        """See Dialect."""
+        return sse.Parser(self._provider, max_line_bytes=bounds.line_bytes, max_event_bytes=bounds.event_bytes)
+
+    def refused(self, refusal: Refusal) -> PromptwireError:
+        """See Dialect."""
+        return error_of_answer(refusal, self._provider)
+
+    async def models(self, fetch: Fetch) -> Sequence[pb.Model]:
+        """See Dialect."""
+        listed = await fetch(Wire(_MODELS, method="GET"))
+        names = (text_in(object_in(model).get("id")) for model in list_in(listed.get("data")))
+        return [pb.Model(provider_model=name, source="provider") for name in names if name]
+
+    async def count(self, call: Call, fetch: Fetch) -> pb.CountTokensResponse | None:  # noqa: ARG002 - chat completions has no way to ask
+        """See Dialect."""
+        return None

@@ -1,11 +1,10 @@
 """Errors as chat completions has them: an object under `error`, in one of several shapes."""
 
-from collections.abc import Mapping
-
 import orjson
 
 from promptwire_server.core.errors import PromptwireError
 from promptwire_server.providers.classify import Said, error_of
+from promptwire_server.providers.dialect import Refusal
 from promptwire_server.providers.json_value import Json, JsonObject, object_in, text_in
 from promptwire_server.providers.retry_after import retry_after_s
 
@@ -13,26 +12,24 @@ REQUEST_ID = "x-request-id"
 _LIMITED = 429
 
 
-def error_of_answer(
-    status: int, headers: Mapping[str, str], body: bytes, *, provider: str, model: str, now_epoch_s: float
-) -> PromptwireError:
-    """The error of an answer that is none: `status` first, then what stands in the body, if it is JSON."""
+def error_of_answer(refusal: Refusal, provider: str) -> PromptwireError:
+    """The error of an answer that is none: its status first, then what stands in the body, if it is JSON."""
     try:
-        parsed: Json = orjson.loads(body)
+        parsed: Json = orjson.loads(refusal.body)
     except orjson.JSONDecodeError:
         parsed = None
     said = _said(parsed)
     return error_of(
         Said(
-            status=status,
+            status=refusal.status,
             code=said.code,
             kind=said.kind,
             message=said.message,
-            retry_after_s=retry_after_s(headers, now_epoch_s, limited=status == _LIMITED),
-            request_id=headers.get(REQUEST_ID, "")[:128],
+            retry_after_s=retry_after_s(refusal.headers, refusal.now_epoch_s, limited=refusal.status == _LIMITED),
+            request_id=refusal.headers.get(REQUEST_ID, "")[:128],
         ),
         provider,
-        model,
+        refusal.model,
     )
 
 

@@ -1,32 +1,26 @@
 """Media of a prompt as content parts of the wire."""
 
-from base64 import b64encode
-
 from promptwire import v1 as pb
-from promptwire_server.core.errors import CapabilityMissing, InvalidRequest, Violation
+from promptwire_server.providers.asked import base64, cannot_take, check_media
 from promptwire_server.providers.json_value import JsonObject
-from promptwire_server.providers.openai.dialect import Dialect
+from promptwire_server.providers.openai.facts import Facts
 
 _AUDIO_FORMATS = {"mpeg": "mp3", "x-wav": "wav", "wave": "wav", "vnd.wave": "wav", "x-flac": "flac", "mp4": "m4a", "x-m4a": "m4a"}
 
 
-def media_to_wire(media: pb.MediaPart, dialect: Dialect, path: str) -> JsonObject:
+def media_to_wire(media: pb.MediaPart, facts: Facts, path: str) -> JsonObject:
     """The part. Raises InvalidRequest for a part without bytes or type, CapabilityMissing for what the dialect has no words for."""
-    if media.WhichOneof("source") is None:
-        raise InvalidRequest.at(path, "is empty; set data, uri or file_id")
-    if media.HasField("data") and "/" not in media.mime_type:
-        raise InvalidRequest.at(f"{path}.mime_type", 'is needed with data, for example "image/png"')
-    kind = media.mime_type.partition("/")[0]
-    if kind == "image" or (not kind and media.HasField("uri")):
+    kind = check_media(media, path)
+    if kind == "image":
         return _image(media, path)
     if kind == "audio":
         return _audio(media, path)
-    return _video(media, dialect, path) if kind == "video" else _document(media, dialect, path)
+    return _video(media, facts, path) if kind == "video" else _document(media, facts, path)
 
 
 def _image(media: pb.MediaPart, path: str) -> JsonObject:
     if media.HasField("file_id"):
-        raise _cannot(path, "an image by file_id", "send its data or a uri")
+        raise cannot_take(path, "an image by file_id", "send its data or a uri")
     image: JsonObject = {"url": _link(media)}
     if media.detail:
         image["detail"] = media.detail
@@ -35,23 +29,23 @@ def _image(media: pb.MediaPart, path: str) -> JsonObject:
 
 def _audio(media: pb.MediaPart, path: str) -> JsonObject:
     if not media.HasField("data"):
-        raise _cannot(path, "sound by reference", "send its data")
+        raise cannot_take(path, "sound by reference", "send its data")
     subtype = media.mime_type.partition("/")[2].partition(";")[0].strip()
-    sound: JsonObject = {"data": b64encode(media.data).decode(), "format": _AUDIO_FORMATS.get(subtype, subtype)}
+    sound: JsonObject = {"data": base64(media.data), "format": _AUDIO_FORMATS.get(subtype, subtype)}
     return {"type": "input_audio", "input_audio": sound}
 
 
-def _video(media: pb.MediaPart, dialect: Dialect, path: str) -> JsonObject:
-    if not dialect.video or media.HasField("file_id"):
-        raise _cannot(path, "video", "use a provider that does")
+def _video(media: pb.MediaPart, facts: Facts, path: str) -> JsonObject:
+    if not facts.video or media.HasField("file_id"):
+        raise cannot_take(path, "video", "use a provider that does")
     return {"type": "video_url", "video_url": {"url": _link(media)}}
 
 
-def _document(media: pb.MediaPart, dialect: Dialect, path: str) -> JsonObject:
+def _document(media: pb.MediaPart, facts: Facts, path: str) -> JsonObject:
     if media.HasField("file_id"):
         return {"type": "file", "file": {"file_id": media.file_id}}
-    if media.HasField("uri") and not dialect.document_links:
-        raise _cannot(path, "a document by link", "send its data, or a file_id of the vendor's")
+    if media.HasField("uri") and not facts.document_links:
+        raise cannot_take(path, "a document by link", "send its data, or a file_id of the vendor's")
     document: JsonObject = {"file_data": _link(media)}
     if media.name:
         document["filename"] = media.name
@@ -59,9 +53,4 @@ def _document(media: pb.MediaPart, dialect: Dialect, path: str) -> JsonObject:
 
 
 def _link(media: pb.MediaPart) -> str:
-    return media.uri if media.HasField("uri") else f"data:{media.mime_type};base64,{b64encode(media.data).decode()}"
-
-
-def _cannot(path: str, what: str, instead: str) -> CapabilityMissing:
-    message = f"this provider does not take {what}; {instead}"
-    return CapabilityMissing(f"{path}: {message}", violations=[Violation(path, message)])
+    return media.uri if media.HasField("uri") else f"data:{media.mime_type};base64,{base64(media.data)}"

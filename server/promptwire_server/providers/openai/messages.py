@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 from promptwire import v1 as pb
 from promptwire_server.core.answer import text_of
 from promptwire_server.core.call import Call
-from promptwire_server.core.errors import CapabilityMissing, InvalidRequest, Violation
+from promptwire_server.core.errors import InvalidRequest
+from promptwire_server.providers import asked
 from promptwire_server.providers.json_value import Json, JsonObject, object_in, parsed_object, text_in
-from promptwire_server.providers.openai.dialect import Dialect
+from promptwire_server.providers.openai.facts import Facts
 from promptwire_server.providers.openai.media import media_to_wire
 
 _ROLES = {
@@ -24,10 +25,10 @@ _ERROR = "Error: "  # the dialect has no mark for a tool that failed, and the mo
 class Messages:
     """Translates the conversation of one call for one provider."""
 
-    def __init__(self, call: Call, provider: str, dialect: Dialect) -> None:
+    def __init__(self, call: Call, provider: str, facts: Facts) -> None:
         self._call = call
         self._provider = provider
-        self._dialect = dialect
+        self._facts = facts
 
     def to_wire(self) -> list[Json]:
         """The messages. Raises InvalidRequest or CapabilityMissing with the path of the part; notes what it drops."""
@@ -58,7 +59,7 @@ class Messages:
             if others:
                 raise InvalidRequest.at(f"{path}.parts[{others[0][0]}]", "a message of role tool has tool_result parts only")
             return
-        if role == "developer" and not self._dialect.developer_role:
+        if role == "developer" and not self._facts.developer_role:
             role = "system"
         if others or role == "assistant":
             wire: JsonObject = {"role": role}
@@ -76,7 +77,7 @@ class Messages:
             if kind == "text":
                 items.append({"type": "text", "text": part.text})
             elif kind == "media":
-                items.append(media_to_wire(part.media, self._dialect, f"{where}.media"))
+                items.append(media_to_wire(part.media, self._facts, f"{where}.media"))
             elif kind == "provider_part":
                 items.extend(self._provider_part(part.provider_part, where))
             elif kind is None:
@@ -100,7 +101,7 @@ class Messages:
             elif kind == "provider_part":
                 calls.extend(self._provider_part(part.provider_part, where))
             elif kind == "media" and not part.HasField("provider_state"):
-                self._dropped(f"{where}.media", "media of an earlier answer cannot be sent back to this provider")
+                asked.part_dropped(self._call, self._provider, f"{where}.media", "it takes no media of earlier answers")
             elif kind is None:
                 raise InvalidRequest.at(where, "is empty; set text, media or another kind of part")
             wire.update(self._state(part, where))
@@ -113,22 +114,19 @@ class Messages:
 
     def _state(self, part: pb.ContentPart, where: str) -> JsonObject:
         """What the vendor wants back beside the part itself."""
-        if not part.HasField("provider_state"):
-            name = self._dialect.reasoning_back
-            return {name: part.reasoning.text} if name and part.HasField("reasoning") else {}
-        if part.provider_state.provider != self._provider:
-            self._dropped(f"{where}.provider_state", f"it belongs to {part.provider_state.provider[:64]}")
+        if state := asked.state_of(part, self._call, self._provider, where):
+            return parsed_object(state) or {}
+        if not part.reasoning.text:
             return {}
-        return parsed_object(part.provider_state.data) or {}
+        if self._facts.reasoning_back:
+            return {self._facts.reasoning_back: part.reasoning.text}
+        asked.part_dropped(self._call, self._provider, where, "it takes no reasoning of earlier turns")
+        return {}
 
     def _provider_part(self, part: pb.ProviderPart, where: str) -> Iterator[JsonObject]:
-        if part.provider != self._provider:
-            self._dropped(f"{where}.provider_part", f"it belongs to {part.provider[:64]}")
-            return
-        block = parsed_object(part.json)
-        if block is None:
-            raise InvalidRequest.at(f"{where}.provider_part.json", "must be a JSON object in text")
-        yield block
+        block = asked.provider_block(part, self._call, self._provider, where)
+        if block is not None:
+            yield block
 
     def _tool_result(self, result: pb.ToolResultPart, path: str) -> JsonObject:
         if not result.tool_call_id:
@@ -140,16 +138,12 @@ class Messages:
         return {"role": "tool", "tool_call_id": result.tool_call_id, "content": content}
 
     def _result_with_media(self, result: pb.ToolResultPart, path: str) -> Json:
-        if not self._dialect.tool_result_media:
-            message = "this provider takes only text from tools; send the media in a message of the user's"
-            raise CapabilityMissing(f"{path}: {message}", violations=[Violation(f"{path}.parts", message)])
+        if not self._facts.tool_result_media:
+            raise asked.cannot_take(f"{path}.parts", "media from tools", "send them in a message of the user's")
         content = self._content(list(enumerate(result.parts)), path)
         if result.is_error and isinstance(content, list):
             content.insert(0, {"type": "text", "text": text_in(_ERROR)})
         return content
-
-    def _dropped(self, path: str, why: str) -> None:
-        self._call.notice(pb.Notice.CODE_CONTENT_DROPPED, f"not sent to {self._provider}: {why}", path)
 
 
 def _tool_call(call: pb.ToolCallPart, where: str) -> JsonObject:

@@ -1,6 +1,5 @@
 """A call as the JSON body of a request."""
 
-import hashlib
 from typing import TypeAlias
 
 import orjson
@@ -8,10 +7,11 @@ import orjson
 from promptwire import v1 as pb
 from promptwire_server.core.call import Call
 from promptwire_server.core.errors import InvalidRequest
-from promptwire_server.providers.json_value import JsonObject, parsed_object
-from promptwire_server.providers.openai.dialect import Dialect
+from promptwire_server.providers import asked
+from promptwire_server.providers.json_value import parsed_object
+from promptwire_server.providers.openai.facts import Facts
 from promptwire_server.providers.openai.messages import Messages
-from promptwire_server.providers.openai.tools import missing, tools_to_wire, verbatim
+from promptwire_server.providers.openai.tools import tools_to_wire
 
 # JSON of the caller's (schemas, options) stands in it as orjson.Fragment: property order and large numbers stay as they are.
 Wire: TypeAlias = dict[str, object]
@@ -28,23 +28,23 @@ _EFFORTS = {
 _SAME = ("temperature", "top_p", "seed", "presence_penalty", "frequency_penalty", "parallel_tool_calls", "logprobs", "top_logprobs")
 
 
-def to_wire(call: Call, provider: str, dialect: Dialect) -> Wire:
+def to_wire(call: Call, provider: str, facts: Facts) -> Wire:
     """The body. Raises InvalidRequest and CapabilityMissing with paths; notes in the call's trail what it drops."""
     model = call.target.model if call.target else call.request.model
-    wire: Wire = {"model": model, "messages": Messages(call, provider, dialect).to_wire()}
+    wire: Wire = {"model": model, "messages": Messages(call, provider, facts).to_wire()}
     if call.request.HasField("generation"):
-        wire.update(_generation(call, dialect))
-        wire.update(tools_to_wire(call.request.generation, provider, dialect))
+        wire.update(_generation(call, facts))
+        wire.update(tools_to_wire(call.request.generation, provider, facts))
     if call.request.end_user_id:
-        wire[dialect.end_user_field] = _hashed(call.request.end_user_id)
-    if call.request.session_id and dialect.session_field:
-        wire[dialect.session_field] = _hashed(f"{call.principal.tenant}\0{call.request.session_id}")
+        wire[facts.end_user_field] = asked.hashed(call.request.end_user_id)
+    if call.request.session_id and facts.session_field:
+        wire[facts.session_field] = asked.hashed(f"{call.principal.tenant}\0{call.request.session_id}")
     if call.stream:
         wire["stream"] = True
-        if dialect.stream_options:
+        if facts.stream_options:
             wire["stream_options"] = {"include_usage": True}
-    wire.update(_options(call.request.generation, provider))
-    return wire
+    more = asked.options(call.request.generation.provider_options_json, provider, _PROTECTED, "generation.provider_options_json")
+    return asked.merged(wire, more)
 
 
 def body_of(wire: Wire) -> bytes:
@@ -52,13 +52,13 @@ def body_of(wire: Wire) -> bytes:
     return orjson.dumps(wire)
 
 
-def _generation(call: Call, dialect: Dialect) -> Wire:
+def _generation(call: Call, facts: Facts) -> Wire:
     generation = call.request.generation
     wire: Wire = {name: getattr(generation, name) for name in _SAME if generation.HasField(name)}
     if generation.HasField("top_logprobs"):
         wire["logprobs"] = True
     if generation.HasField("max_output_tokens"):
-        wire[dialect.max_tokens_field] = generation.max_output_tokens
+        wire[facts.max_tokens_field] = generation.max_output_tokens
     if generation.candidate_count > 1:
         wire["n"] = generation.candidate_count
     if generation.stop_sequences:
@@ -66,48 +66,48 @@ def _generation(call: Call, dialect: Dialect) -> Wire:
     if generation.logit_bias:
         wire["logit_bias"] = dict(generation.logit_bias)
     if generation.HasField("top_k"):
-        wire.update(_top_k(call, dialect))
+        wire.update(_top_k(call, facts))
     if generation.HasField("reasoning"):
-        wire.update(_reasoning(call, dialect))
-    wire.update(_modalities(generation, dialect))
-    wire.update(_response_format(generation.response_format, dialect))
+        wire.update(_reasoning(call, facts))
+    wire.update(_modalities(generation, facts))
+    wire.update(_response_format(generation.response_format, facts))
     return wire
 
 
-def _top_k(call: Call, dialect: Dialect) -> Wire:
-    if dialect.top_k:
+def _top_k(call: Call, facts: Facts) -> Wire:
+    if facts.top_k:
         return {"top_k": call.request.generation.top_k}
-    _setting_dropped(call, "generation.top_k", "this provider has no such setting")
+    asked.setting_dropped(call, "generation.top_k", "this provider has no such setting")
     return {}
 
 
-def _reasoning(call: Call, dialect: Dialect) -> Wire:
+def _reasoning(call: Call, facts: Facts) -> Wire:
     reasoning = call.request.generation.reasoning
     if reasoning.HasField("budget_tokens"):
-        _setting_dropped(call, "generation.reasoning.budget_tokens", "this provider takes effort only")
+        asked.setting_dropped(call, "generation.reasoning.budget_tokens", "this provider takes effort only")
     if reasoning.HasField("include"):
-        _setting_dropped(call, "generation.reasoning.include", "this provider decides itself whether reasoning is shown")
+        asked.setting_dropped(call, "generation.reasoning.include", "this provider decides itself whether reasoning is shown")
     if reasoning.effort == pb.ReasoningSettings.EFFORT_MAX:
-        return {"reasoning_effort": dialect.max_effort}
+        return {"reasoning_effort": facts.max_effort}
     effort = _EFFORTS.get(reasoning.effort)
     return {"reasoning_effort": effort} if effort else {}
 
 
-def _modalities(generation: pb.GenerationSettings, dialect: Dialect) -> Wire:
-    names = {pb.MODALITY_TEXT: "text", pb.MODALITY_AUDIO: "audio"} | ({pb.MODALITY_IMAGE: "image"} if dialect.image_output else {})
+def _modalities(generation: pb.GenerationSettings, facts: Facts) -> Wire:
+    names = {pb.MODALITY_TEXT: "text", pb.MODALITY_AUDIO: "audio"} | ({pb.MODALITY_IMAGE: "image"} if facts.image_output else {})
     wire: Wire = {}
     for modality in generation.output_modalities:
         if modality not in names:
-            raise missing("generation.output_modalities", f"answers of {pb.Modality.Name(modality)}", "ask for text")
-    asked = [names[modality] for modality in generation.output_modalities]
-    if asked and asked != ["text"]:
-        wire["modalities"] = asked
+            raise asked.missing("generation.output_modalities", f"answers of {pb.Modality.Name(modality)}", "ask for text")
+    wanted = [names[modality] for modality in generation.output_modalities]
+    if wanted and wanted != ["text"]:
+        wire["modalities"] = wanted
     if generation.HasField("audio"):
         wire["audio"] = {"voice": generation.audio.voice, "format": generation.audio.format}
     return wire
 
 
-def _response_format(shape: pb.ResponseFormat, dialect: Dialect) -> Wire:
+def _response_format(shape: pb.ResponseFormat, facts: Facts) -> Wire:
     path = "generation.response_format"
     match shape.WhichOneof("format"):
         case None | "text":
@@ -116,8 +116,8 @@ def _response_format(shape: pb.ResponseFormat, dialect: Dialect) -> Wire:
             return {"response_format": {"type": "json_object"}}
         case "json_schema":
             return {"response_format": {"type": "json_schema", "json_schema": _json_schema(shape.json_schema, f"{path}.json_schema")}}
-        case kind if not dialect.guided:
-            raise missing(path, f"the response format {kind}", "use json_schema")
+        case kind if not facts.guided:
+            raise asked.missing(path, f"the response format {kind}", "use json_schema")
         case "regex":
             return {"guided_regex": shape.regex.pattern}
         case "grammar":
@@ -131,7 +131,7 @@ def _json_schema(shape: pb.JsonSchemaFormat, path: str) -> Wire:
     if schema is None:
         raise InvalidRequest.at(f"{path}.schema_json", "must be a JSON Schema as a JSON object in text")
     strict = shape.strict if shape.HasField("strict") else _may_be_strict(schema)
-    wire: Wire = {"name": shape.name or "response", "schema": verbatim(shape.schema_json), "strict": strict}
+    wire: Wire = {"name": shape.name or "response", "schema": asked.verbatim(shape.schema_json), "strict": strict}
     if shape.description:
         wire["description"] = shape.description
     return wire
@@ -150,26 +150,3 @@ def _may_be_strict(schema: object) -> bool:
         if schema.get("additionalProperties") is not False or not named <= set(required if isinstance(required, list) else ()):
             return False
     return all(map(_may_be_strict, schema.values()))
-
-
-def _options(generation: pb.GenerationSettings, provider: str) -> JsonObject:
-    text = generation.provider_options_json.get(provider, "")
-    if not text:
-        return {}
-    path = f'generation.provider_options_json["{provider}"]'
-    options = parsed_object(text)
-    if options is None:
-        raise InvalidRequest.at(path, "must be a JSON object in text")
-    for name in _PROTECTED:
-        if name in options:
-            raise InvalidRequest.at(path, f"cannot set {name}; use the fields of the request")
-    return options
-
-
-def _setting_dropped(call: Call, path: str, why: str) -> None:
-    call.notice(pb.Notice.CODE_SETTING_DROPPED, f"not sent: {why}", path)
-
-
-def _hashed(text: str) -> str:
-    """Stable, and no way back to whoever it names."""
-    return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -1,0 +1,130 @@
+"""Adapter: a provider made of a dialect that translates and an upstream that waits."""
+
+from collections.abc import Sequence
+
+from promptwire import v1 as pb
+from promptwire_server.core.call import Call
+from promptwire_server.core.clock import Clock
+from promptwire_server.core.errors import PromptwireError
+from promptwire_server.core.reply import Reply
+from promptwire_server.providers import estimate
+from promptwire_server.providers.answer import Answer
+from promptwire_server.providers.attempt import Try
+from promptwire_server.providers.dialect import Dialect, Refusal, Wire
+from promptwire_server.providers.failed import failed
+from promptwire_server.providers.json_value import JsonObject, parsed_object
+from promptwire_server.providers.reading import Reading
+from promptwire_server.providers.upstream import Answer as Response
+from promptwire_server.providers.upstream import Bounds, Request, Stream, Upstream
+
+_ERROR_BYTES = 64 << 10  # of an error's body; what is behind does not change what it means
+_LIST_S = 30.0  # patience for what is asked besides answers
+_SUCCESS = 200
+_JSON = "application/json"
+
+
+class Adapter:
+    """One account at one vendor."""
+
+    def __init__(
+        self, name: str, upstream: Upstream, dialect: Dialect, *, clock: Clock, bounds: Bounds | None = None, models: Sequence[str] = ()
+    ) -> None:
+        self.name = name
+        self._upstream = upstream
+        self._dialect = dialect
+        self._clock = clock
+        self._bounds = bounds or Bounds()
+        self._models = tuple(models)  # to list, instead of asking the vendor
+
+    async def __call__(self, call: Call) -> Reply:
+        """See Provider."""
+        wire, answer = self._dialect.ask(call)
+        request = _request(wire, call.deadline_s)
+        with Try(call, self.name, answer.model, self._clock) as attempt:
+            if call.stream:
+                return await self._streamed(request, answer, attempt)
+            return Reply.whole(await self._whole(request, answer, attempt))
+
+    async def count_tokens(self, call: Call) -> pb.CountTokensResponse:
+        """See Provider."""
+
+        async def fetch(wire: Wire) -> JsonObject:
+            return await self._fetch(wire, call.deadline_s, model)
+
+        model = call.target.model if call.target else ""
+        counted = await self._dialect.count(call, fetch) or pb.CountTokensResponse(
+            input_tokens=estimate.prompt_tokens(call.request), estimated=True, method=estimate.METHOD
+        )
+        counted.model, counted.provider = counted.model or model, self.name
+        return counted
+
+    async def models(self) -> Sequence[pb.Model]:
+        """See Provider."""
+        if self._models:
+            return [self._named(pb.Model(provider_model=name, source="configuration")) for name in self._models]
+        found = await self._dialect.models(self._fetch_list)
+        return sorted(map(self._named, found), key=lambda model: model.name)
+
+    async def aclose(self) -> None:
+        """See Provider."""
+        await self._upstream.aclose()
+
+    def _named(self, model: pb.Model) -> pb.Model:
+        model.name, model.provider = f"{self.name}/{model.provider_model}", self.name
+        return model
+
+    async def _fetch_list(self, wire: Wire) -> JsonObject:
+        return await self._fetch(wire, self._clock.monotonic() + _LIST_S, "models")
+
+    async def _fetch(self, wire: Wire, deadline_s: float, model: str) -> JsonObject:
+        return self._object(await self._upstream.fetch(_request(wire, deadline_s)), model)
+
+    async def _whole(self, request: Request, answer: Answer, attempt: Try) -> pb.ChatResponse:
+        found = await self._upstream.fetch(request)
+        attempt.named(found.headers.get(self._dialect.request_id, ""))
+        response = answer.whole(self._object(found, answer.model))
+        attempt.answered()
+        return response
+
+    def _object(self, found: Response, model: str) -> JsonObject:
+        if found.status != _SUCCESS:
+            raise self._refused(found, model)
+        parsed = parsed_object(found.body)
+        if parsed is None:
+            raise failed(self.name, "its answer is not a JSON object; check base_url", http_status=_SUCCESS)
+        return parsed
+
+    async def _streamed(self, request: Request, answer: Answer, attempt: Try) -> Reply:
+        stream = await self._upstream.open(request)
+        opened = False
+        try:
+            attempt.named(stream.headers.get(self._dialect.request_id, ""))
+            if stream.status != _SUCCESS:
+                raise self._refused(await _read(stream, _ERROR_BYTES), answer.model)
+            if stream.headers.get("content-type", "").startswith(_JSON):
+                # It was asked to stream and does not: some servers behave so with some models.
+                response = answer.whole(self._object(await _read(stream, self._bounds.body_bytes), answer.model))
+                attempt.answered()
+                return Reply.whole(response)
+            reading = Reading(stream, self._dialect.parser(self._bounds), answer, attempt)
+            first = await reading.first()
+            opened = True
+            return Reply(reading.batches(first), release=reading.release, partial=answer.partial)
+        finally:
+            if not opened:
+                stream.close()
+
+    def _refused(self, found: Response, model: str) -> PromptwireError:
+        return self._dialect.refused(Refusal(found.status, found.headers, found.body, model, self._clock.time()))
+
+
+def _request(wire: Wire, deadline_s: float) -> Request:
+    return Request(wire.method, wire.path, deadline_s, wire.body, wire.headers)
+
+
+async def _read(stream: Stream, limit_bytes: int) -> Response:
+    """The body up to a limit. Raises what the stream raises."""
+    body = b""
+    while len(body) < limit_bytes and (data := await stream.read()):
+        body += data
+    return Response(stream.status, stream.headers, body)

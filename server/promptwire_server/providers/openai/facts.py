@@ -1,0 +1,39 @@
+"""Facts: in what the many speakers of chat completions differ. A vendor is a row of these facts."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What one vendor takes. The defaults are what most servers of OpenAI's shape take (vLLM, llama.cpp, Ollama, OpenRouter, …)."""
+
+    max_tokens_field: str = "max_tokens"
+    developer_role: bool = False  # else sent as system
+    stream_options: bool = True  # takes stream_options.include_usage
+    top_k: bool = True  # takes top_k, outside of OpenAI's own contract
+    allowed_tools: bool = False  # takes the tool choice "allowed_tools"; else only the allowed tools are declared
+    max_effort: str = "high"  # the vendor's word for as much reasoning as the model can
+    end_user_field: str = "user"
+    session_field: str = ""  # takes a session for its prompt cache under this name; empty: does not
+    document_links: bool = True  # takes a link where a document stands
+    video: bool = True  # takes the part "video_url"
+    tool_result_media: bool = True  # takes images in the result of a tool
+    image_output: bool = True  # takes the modality "image"
+    guided: bool = False  # takes vLLM's guided_regex, guided_grammar and guided_choice
+    reasoning_back: str = ""  # wants the reasoning of earlier turns back under this name; empty: only with its own state
+
+
+OPENAI = Facts(
+    max_tokens_field="max_completion_tokens",
+    developer_role=True,
+    top_k=False,
+    allowed_tools=True,
+    max_effort="max",
+    end_user_field="safety_identifier",
+    session_field="prompt_cache_key",
+    document_links=False,
+    video=False,
+    tool_result_media=False,
+    image_output=False,
+)
+ANY = Facts()

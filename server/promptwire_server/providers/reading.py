@@ -1,0 +1,66 @@
+"""Reading: one stream of a vendor's that is being read."""
+
+from collections.abc import AsyncIterator
+
+from promptwire_server.core.errors import PromptwireError
+from promptwire_server.core.reply import Batch, Event
+from promptwire_server.providers.answer import Answer
+from promptwire_server.providers.attempt import Try
+from promptwire_server.providers.framing import Parser
+from promptwire_server.providers.interruption import interrupted
+from promptwire_server.providers.upstream import Stream
+
+
+class Reading:
+    """Bytes in, batches of events out. It owns neither stream nor attempt, but lets go of both."""
+
+    __slots__ = ("_answer", "_attempt", "_parser", "_stream")
+
+    def __init__(self, stream: Stream, parser: Parser, answer: Answer, attempt: Try) -> None:
+        self._stream = stream
+        self._parser = parser
+        self._answer = answer
+        self._attempt = attempt
+
+    async def more(self, out: list[Event]) -> None:
+        """Add what the next bytes mean. What came before an error is in `out`."""
+        data = await self._stream.read()
+        if data:
+            self._answer.take(self._parser.feed(data), out)
+        else:
+            self._answer.closed(self._parser.rest(), out)
+        if out:
+            self._stream.progress()
+        if self._answer.done:
+            self._attempt.answered()
+
+    async def first(self) -> list[Event]:
+        """The events up to the first that is of the answer itself. Every failure until then can still be undone."""
+        first: list[Event] = []
+        while not self._answer.begun:
+            await self.more(first)
+        return first
+
+    async def batches(self, first: list[Event]) -> AsyncIterator[Batch]:
+        """The first batch, and all that follow."""
+        yield first
+        while not self._answer.done:
+            batch: list[Event] = []
+            try:
+                await self.more(batch)
+            except PromptwireError as error:
+                if batch:
+                    yield batch
+                final = interrupted(error, delivered_deltas=self._answer.deltas())
+                self._attempt.failed(final)
+                raise final from None
+            if batch:
+                yield batch
+
+    def release(self) -> None:
+        """Let the connection go: kept after a good end, closed otherwise."""
+        if self._answer.done:
+            self._stream.finish()
+        else:
+            self._attempt.abandoned()
+            self._stream.close()

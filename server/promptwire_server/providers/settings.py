@@ -1,0 +1,25 @@
+"""Settings of providers that are reached over HTTP."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from promptwire_server.core.secret import Secret
+from promptwire_server.providers.upstream import Bounds, Timeouts
+
+
+@dataclass(frozen=True, slots=True)
+class HttpSettings:
+    """One account at one vendor, or one server of the operator's own."""
+
+    dialect: str  # one of registry.SPEAKERS
+    vendor: str = ""  # a row of registry.VENDORS; default: the one of the provider's name, or of the address
+    api_key: Secret | None = None
+    base_url: str | None = None  # default: the vendor's
+    headers: Mapping[str, str] = field(default_factory=dict)  # besides the credential's
+    models: Sequence[str] = ()  # to list, instead of asking the vendor
+    options: Mapping[str, str] = field(default_factory=dict)  # what only this dialect knows, e.g. an organization or an API version
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    bounds: Bounds = field(default_factory=Bounds)
+    max_connections: int = 256
+    proxy: str | None = None
+    ca_file: str | None = None
