@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import IO, Any
+from urllib.parse import parse_qs
 
 from tests.faults.fake_provider.http1 import Connection, Request
 from tests.faults.fake_provider.model_name import model_of
@@ -135,10 +136,11 @@ def secret(value: str) -> str:
 
 
 def api_key(request: Request) -> str:
-    """Return the caller's key from whichever header the dialect carries it in."""
+    """Return the caller's key from whichever header the dialect carries it in, or from `?key=`."""
     bearer = (request.header("authorization") or "").partition(" ")[2]
     others = (request.header(name) for name in sorted(SECRET_HEADERS - {"cookie"}))
-    return bearer or next((value for value in others if value), "")
+    asked = parse_qs(request.target.partition("?")[2]).get("key", [""])[0]
+    return bearer or next((value for value in others if value), asked)
 
 
 def parsed(body: bytes) -> JsonObject | None:

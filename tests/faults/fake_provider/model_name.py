@@ -9,6 +9,7 @@ _IN_PATH = re.compile(r"/models/([^?]+?)(?::[A-Za-z]+)?(?:\?|$)")
 def model_of(path: str, in_body: object) -> str | None:
     """Return the name, the script behind its `~` included; None when there is none."""
     if isinstance(in_body, str):
-        return in_body
+        # Gemini's requests for embeddings and counts name it with its collection before it.
+        return in_body.removeprefix("models/") if _IN_PATH.search(path) else in_body
     found = _IN_PATH.search(path)
     return unquote(found[1]) if found else None

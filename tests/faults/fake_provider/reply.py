@@ -59,6 +59,7 @@ class Reply:
     `text_from` is after how many events such a text may stand. `trailer` is the dialect's
     terminal marker, `ping` its own sign of life if it has one, `bad_json` an event whose
     JSON ends too early, where the usual one would be passed over. `said` goes to the ledger.
+    `sse` is False for a stream that is no server-sent events: no comments in it then.
     """
 
     status: int
@@ -73,3 +74,4 @@ class Reply:
     ping: bytes = b""
     bad_json: bytes = b""
     said: JsonObject = field(default_factory=dict)
+    sse: bool = True

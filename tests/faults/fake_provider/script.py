@@ -112,6 +112,7 @@ class Head:
     header_bytes: int = key(0, _size, "adds one header of so many bytes")
     retry_after: str | None = key(None, str, "Retry-After: `2`, any text, or `date:2` for an HTTP date in 2 s")
     retry_after_ms: str | None = key(None, str, "the `retry-after-ms` header")
+    retry_delay: str | None = key(None, str, "Gemini: `retryDelay` in the error's details, such as `0.5s`; empty: none")
     redirect: int | None = key(None, int, "301, 302, 307 or 308 with a Location")
     location: str = key("/redirected/v1/chat/completions", str, "where `redirect` points")
     interim: int | None = key(None, int, "an informational 1xx head comes first")
@@ -148,7 +149,7 @@ class Wire:
 class Sse:
     """How one event is written down."""
 
-    eol: str = key("lf", _one_of("lf", "crlf", "cr"), "`lf`, `crlf` or `cr`")
+    eol: str | None = key(None, _one_of("lf", "crlf", "cr"), "`lf`, `crlf` or `cr`; the default is the dialect's own")
     multiline: bool = key(default=False, parse=_flag, doc="data over several `data:` lines")
     event: str | None = key(None, str, "an `event:` line of this name")
     space: bool = key(default=True, parse=_flag, doc="`0`: `data:{` without the space")
@@ -172,6 +173,7 @@ class Breaks:
     bad_utf8: Point | None = key(None, _point, "Point: an event with invalid UTF-8")
     bad_json: Point | None = key(None, _point, "Point: an event that is not JSON")
     error_event: Point | None = key(None, _point, "Point: an error object as an event, then the end without [DONE]")
+    error_bare: bool = key(default=False, parse=_flag, doc="Gemini: the object of `error_event` as bare lines of JSON")
     huge_line: int = key(0, _size, "so many bytes without a line end after the head")
     huge_event: int = key(0, _size, "a well-formed text delta of so many bytes first")
     huge_body: int = key(0, _size, "so many bytes more: spaces before a whole body, else small events")
@@ -195,8 +197,8 @@ class Content:
     tool_loop: bool = key(default=False, parse=_flag, doc="calls tools even after a tool's result")
     tool_ids: str = key(
         "ok",
-        _one_of("ok", "same", "blank", "missing", "null"),
-        "`same`, `blank`, `missing` or `null`",
+        _one_of("ok", "same", "blank", "missing", "null", "given"),
+        "`same`, `blank`, `missing`, `null`, or `given`: also where the default is none (Gemini, Ollama)",
     )
     tool_args: str | None = key(None, str, "the arguments, verbatim")
     tool_piece: int = key(8, int, "characters of arguments in one event")
@@ -214,6 +216,13 @@ class Content:
     server_tool: bool = key(default=False, parse=_flag, doc="calls a tool of the provider's own first")
     logprobs: bool = key(default=False, parse=_flag, doc="logprobs unasked")
     unknown: bool = key(default=False, parse=_flag, doc="unknown fields in all objects")
+    block: str | None = key(None, lambda text: text or "SAFETY", "Gemini: the prompt is blocked, for this reason")
+    signatures: str = key(
+        "on",
+        _one_of("on", "all", "unchecked", "none"),
+        "Gemini: `all` parts signed, `unchecked` on their way back, `none`",
+    )
+    images: int = key(0, lambda text: int(text or 1), "Gemini: so many PNG images after the text")
     obfuscation: bool = key(default=True, parse=_flag, doc="`0`: no `obfuscation` in streamed chunks")
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.faults.fake_provider.script import Sse
 
-EOLS = {"lf": "\n", "crlf": "\r\n", "cr": "\r"}
+EOLS = {None: "\n", "lf": "\n", "crlf": "\r\n", "cr": "\r"}
 BOM = b"\xef\xbb\xbf"
 
 

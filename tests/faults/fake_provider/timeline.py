@@ -129,16 +129,16 @@ def _whole(reply: Reply, script: Script) -> list[Step]:
 
 def _streamed(reply: Reply, script: Script) -> list[Step]:
     if script.breaks.huge_line:
-        return [Body(b"data: "), *filler(script.breaks.huge_line)]
+        return [Body(b"data: " if reply.sse else b""), *filler(script.breaks.huge_line)]
     pings = _pings(reply, script)
-    if script.sse.pings == FOREVER:
+    if pings and script.sse.pings == FOREVER:
         return pings
     steps = [*pings, *_paced(reply, script)]
     steps = _with_broken_events(steps, reply, script)
     steps.append(Wait(script.timing.last_ms))
     if reply.trailer and script.breaks.error_event is None:
         steps.append(Body(reply.trailer))
-    return [Body(sse.BOM), *steps] if script.sse.bom else steps
+    return [Body(sse.BOM), *steps] if script.sse.bom and reply.sse else steps
 
 
 def _sent(events: tuple[Event, ...]) -> list[Step]:
@@ -152,13 +152,13 @@ def _paced(reply: Reply, script: Script) -> list[Step]:
     for at, step in enumerate(_sent(reply.events)):
         wait_ms = timing.delay_ms if at else timing.first_event_ms
         steps += [Wait(wait_ms), step] if wait_ms else [step]
-        if script.sse.ping_between:
+        if script.sse.ping_between and reply.sse:
             steps.append(Body(_ping(reply, script)))
     return steps
 
 
 def _pings(reply: Reply, script: Script) -> list[Step]:
-    if not script.sse.pings:
+    if not (script.sse.pings and reply.sse):
         return []
     return [Repeat(_ping(reply, script), script.sse.pings, script.sse.ping_ms)]
 
