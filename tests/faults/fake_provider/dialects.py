@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.faults.fake_provider import openai_dialect
+from tests.faults.fake_provider import anthropic_dialect, openai_dialect
 from tests.faults.fake_provider.reply import Call, Reply
 
 
@@ -23,7 +23,11 @@ class Dialect:
 
 
 # The first that claims a request answers; what no other claims is OpenAI's.
-_DIALECTS = (Dialect(re.compile(""), openai_dialect.reply),)
+_DIALECTS = (
+    Dialect(re.compile(r"(/redirected)?/v1/messages(/|$)"), anthropic_dialect.reply),
+    Dialect(re.compile(r"(/redirected)?/v1/models(/|$)"), anthropic_dialect.reply, anthropic_dialect.HEADERS),
+    Dialect(re.compile(""), openai_dialect.reply),
+)
 
 
 def reply(call: Call) -> Reply:
