@@ -50,19 +50,19 @@ def whole(message: Message) -> JsonObject:
     body = _envelope(message)
     body["content"] = [block.whole for block in message.blocks]
     body |= _ending(message)
-    return _with_usage(body, message, _usage(message, message.usage.completion))
+    return _with_usage(body, message, _first_usage(message) | _last_usage(message))
 
 
 def events(message: Message) -> Iterator[Sent]:
     """Yield all events but the last, `message_stop`."""
-    begun = _with_usage(_envelope(message), message, _usage(message, FIRST_TOKENS))
+    begun = _with_usage(_envelope(message), message, _first_usage(message))
     yield Sent({"type": "message_start", "message": begun})
     if message.shape.content.unknown:
         yield Sent({"type": "x_fake_unknown"})
     for index, block in enumerate(message.blocks):
         yield from _block_events(index, block)
     ended: JsonObject = {"type": "message_delta", "delta": _ending(message)}
-    yield Sent(_with_usage(ended, message, _late_usage(message)))
+    yield Sent(_with_usage(ended, message, _last_usage(message)))
 
 
 def text_delta(index: int, text: str) -> JsonObject:
@@ -125,18 +125,24 @@ def _with_usage(body: JsonObject, message: Message, usage: object) -> JsonObject
             return body | {"usage": usage}
 
 
-def _usage(message: Message, output: int) -> JsonObject:
+def _first_usage(message: Message) -> JsonObject:
     content = message.shape.content
     by_age = {"ephemeral_5m_input_tokens": content.cache_write, "ephemeral_1h_input_tokens": content.cache_write_1h}
-    return _counts(message, output) | {"cache_creation": by_age, "service_tier": "standard", "inference_geo": "not_available"}
+    return _counts(message, FIRST_TOKENS) | {"cache_creation": by_age, "service_tier": "standard", "inference_geo": "not_available"}
 
 
-def _late_usage(message: Message) -> JsonObject:
-    return _counts(message, message.usage.completion)
+def _last_usage(message: Message) -> JsonObject:
+    """Return the counts at the end, all cumulative."""
+    counts = _counts(message, message.usage.completion)
+    if message.usage.reasoning:
+        counts["output_tokens_details"] = {"thinking_tokens": message.usage.reasoning}
+    if message.shape.content.server_tool:
+        counts["server_tool_use"] = {"web_search_requests": 1, "web_fetch_requests": 0}
+    return counts
 
 
 def _counts(message: Message, output: int) -> JsonObject:
-    """Return the counts, cumulative; the input is what neither came from the cache nor went there."""
+    """Return the counts so far; the input is what neither came from the cache nor went there."""
     content, usage = message.shape.content, message.usage
     counts: JsonObject = {
         "input_tokens": usage.prompt,
@@ -144,12 +150,7 @@ def _counts(message: Message, output: int) -> JsonObject:
         "cache_read_input_tokens": usage.cached,
         "output_tokens": output,
     }
-    counts |= _wrong(usage, output, content)
-    if usage.reasoning and output == usage.completion:
-        counts["output_tokens_details"] = {"thinking_tokens": usage.reasoning}
-    if content.server_tool:
-        counts["server_tool_use"] = {"web_search_requests": 1, "web_fetch_requests": 0}
-    return counts
+    return counts | _wrong(usage, output, content)
 
 
 def _wrong(usage: Usage, output: int, content: Content) -> JsonObject:
