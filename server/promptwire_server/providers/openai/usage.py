@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 from promptwire import v1 as pb
+from promptwire_server.providers.counts import count_of, note_estimate, total_of
 from promptwire_server.providers.json_value import Json, JsonObject, object_in
 
-_MOST = 100_000_000  # no model reads or writes as much in one answer
 _KNOWN = frozenset(
     {"prompt_tokens", "completion_tokens", "total_tokens", "prompt_tokens_details", "completion_tokens_details"}
     | {"prompt_cache_hit_tokens", "prompt_cache_miss_tokens", "reasoning_tokens"}
@@ -26,14 +26,11 @@ def fill_usage(usage: pb.Usage, wire: Json, notices: list[pb.Notice], *, prompt:
     `prompt` and `said` estimate the tokens of the question and of all that was generated; asked only when the vendor's count cannot be.
     """
     counts = object_in(wire)
-    usage.input_tokens = _total(counts, "prompt_tokens", usage, prompt)
-    usage.output_tokens = _total(counts, "completion_tokens", usage, said)
+    usage.input_tokens = total_of(counts.get("prompt_tokens"), usage, prompt)
+    usage.output_tokens = total_of(counts.get("completion_tokens"), usage, said)
     if counts:
         _details(counts, usage, notices)
-    if usage.estimated:
-        code, what = (pb.Notice.CODE_USAGE_CORRECTED, "impossible counts") if counts else (pb.Notice.CODE_USAGE_ESTIMATED, "no counts")
-        message = f"the provider gave {what}; tokens were estimated from the length of the text"
-        notices.append(pb.Notice(code=code, message=message, field="usage"))
+    note_estimate(usage, notices, said_something=bool(counts))
 
 
 def unknown_usage(wire: Json) -> JsonObject:
@@ -42,30 +39,20 @@ def unknown_usage(wire: Json) -> JsonObject:
     return {name: counts[name] for name in counts.keys() - _KNOWN}
 
 
-def _total(counts: JsonObject, name: str, usage: pb.Usage, estimate: Callable[[], int]) -> int:
-    """The count said, or the estimate where that cannot be: missing, negative, absurd, or nothing for something."""
-    count = _count(counts.get(name))
-    if count:
-        return count
-    estimated = estimate()
-    usage.estimated |= count is None or estimated > 0
-    return estimated
-
-
 def _details(counts: JsonObject, usage: pb.Usage, notices: list[pb.Notice]) -> None:
     prompt = object_in(counts.get("prompt_tokens_details"))
     completion = object_in(counts.get("completion_tokens_details"))
-    if reasoning := _count(completion.get("reasoning_tokens") or counts.get("reasoning_tokens")):
+    if reasoning := count_of(completion.get("reasoning_tokens") or counts.get("reasoning_tokens")):
         # Some vendors leave reasoning out of the completion; their total gives them away, or that the part is larger than the whole.
-        total = _count(counts.get("total_tokens"))
+        total = count_of(counts.get("total_tokens"))
         if reasoning > usage.output_tokens or total == usage.input_tokens + usage.output_tokens + reasoning:
             usage.output_tokens += reasoning
         usage.reasoning_tokens = reasoning
-    if hit := _count(counts.get("prompt_cache_hit_tokens")):
+    if hit := count_of(counts.get("prompt_cache_hit_tokens")):
         _part(usage, "cached_input_tokens", hit, usage.input_tokens, notices)
     for details, names, whole in ((prompt, _INPUT, usage.input_tokens), (completion, _OUTPUT, usage.output_tokens)):
         for name, value in details.items():
-            if value and name in names and (count := _count(value)):
+            if value and name in names and (count := count_of(value)):
                 _part(usage, names[name], count, whole, notices)
     read_and_written = usage.cached_input_tokens + usage.cache_write_5m_tokens
     if usage.cache_write_5m_tokens and read_and_written > usage.input_tokens:
@@ -77,14 +64,3 @@ def _part(usage: pb.Usage, field: str, count: int, whole: int, notices: list[pb.
     if count > whole:
         message = f"the provider counted {count}, more than there are at all ({whole})"
         notices.append(pb.Notice(code=pb.Notice.CODE_USAGE_CORRECTED, message=message, field=f"usage.{field}"))
-
-
-def _count(value: Json) -> int | None:
-    """The number of tokens, or None when it is none: absent, no number, negative or absurd."""
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:  # noqa: PLR2004 - digits of _MOST, and one
-        value = int(value)
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int):
-        return None
-    return value if 0 <= value <= _MOST else None
