@@ -3,9 +3,12 @@
 import ssl
 from collections.abc import Callable, Iterator
 
+from promptwire_server.config.credentials import LOGINS, credentials
+from promptwire_server.config.fault import dotted
 from promptwire_server.config.model import File, OpenAI, Script, Server
 from promptwire_server.config.settings import KeyPath
 from promptwire_server.config.units import Address
+from promptwire_server.core.secret import Credential
 
 _MIN_KEY_CHARACTERS = 20  # an API key of fewer can be guessed
 Finding = tuple[KeyPath, str]
@@ -26,6 +29,7 @@ def files_exist(file: File) -> Iterator[Finding]:
     """Every file that is named can be read."""
     tls = file.server.tls
     named = [(("server", "tls", name), getattr(tls, name)) for name in ("cert_file", "key_file", "client_ca_file")]
+    named.append((("secrets", "vault", "ca_file"), file.secrets.vault.ca_file))
     named += [(("providers", name, "file"), provider.file) for name, provider in file.providers.items() if isinstance(provider, Script)]
     for path, name in named:
         if name is None:
@@ -105,7 +109,7 @@ def api_keys(file: File) -> Iterator[Finding]:
         at = ("auth", "api_keys", str(position))
         if (key.key is None) == (key.key_file is None):
             yield at, "needs either `key` or `key_file`" if key.key is None else "has both `key` and `key_file`; keep one"
-        if key.key is not None and len(key.key) < _MIN_KEY_CHARACTERS:
+        if key.key is not None and not isinstance(key.key, Credential) and len(key.key) < _MIN_KEY_CHARACTERS:
             yield (*at, "key"), too_short(len(key.key))
         if key.name in names:
             yield (*at, "name"), f'"{key.name}" is also the name of auth.api_keys[{names[key.name]}]; names are unique'
@@ -119,6 +123,23 @@ def provider_keys(file: File) -> Iterator[Finding]:
             yield ("providers", name), "has both `api_key` and `api_key_file`; keep one"
 
 
+def vault_opens(file: File) -> Iterator[Finding]:
+    """Where something refers to Vault, it is known where that is, and there is one way in."""
+    vault = file.secrets.vault
+    ways = [name for name in LOGINS if getattr(vault, name) is not None]
+    if len(ways) > 1:
+        yield ("secrets", "vault"), f"has {' and '.join(f'`{way}`' for way in ways)}; keep one"
+    if vault.approle is not None and vault.approle.secret_id is not None and vault.approle.secret_id_file is not None:
+        yield ("secrets", "vault", "approle"), "has both `secret_id` and `secret_id_file`; keep one"
+    referring = [dotted(path) for path, credential in credentials(file) if credential.reference.store == "vault"]
+    if not referring:
+        return
+    if vault.address is None:
+        yield ("secrets", "vault", "address"), f"is required, since {referring[0]} is kept in Vault; write it, or set VAULT_ADDR"
+    if not ways:
+        yield ("secrets", "vault"), f"needs one of {', '.join(LOGINS)}, since {referring[0]} is kept in Vault; or set VAULT_TOKEN"
+
+
 def too_short(length: int) -> str:
     """That an API key can be guessed."""
     return f"is too easy to guess with {length} characters; use at least {_MIN_KEY_CHARACTERS}, e.g. from `openssl rand -hex 24`"
@@ -127,7 +148,7 @@ def too_short(length: int) -> str:
 # The sections that a check reads, and the check: it is left out when one of them is broken already.
 CHECKS: tuple[tuple[frozenset[str], Check], ...] = (
     (frozenset({"server"}), tls_pair),
-    (frozenset({"server", "providers"}), files_exist),
+    (frozenset({"server", "providers", "secrets"}), files_exist),
     (frozenset({"server"}), tls_fits),
     (frozenset({"server"}), ports_differ),
     (frozenset({"server"}), machines_speak_tcp),
@@ -135,6 +156,7 @@ CHECKS: tuple[tuple[frozenset[str], Check], ...] = (
     (frozenset({"server", "auth"}), door_is_closed),
     (frozenset({"auth"}), api_keys),
     (frozenset({"providers"}), provider_keys),
+    (frozenset({"secrets", "auth", "providers"}), vault_opens),
 )
 
 

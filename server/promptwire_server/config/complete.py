@@ -10,7 +10,7 @@ from promptwire_server.config.model import Alias, ApiKey, Auth, Echo, File, Open
 from promptwire_server.config.settings import KeyPath, Settings
 from promptwire_server.config.tree import Tree
 from promptwire_server.config.vendors import Vendor
-from promptwire_server.core.secret import Secret
+from promptwire_server.core.secret import Credential, Reference, Secret
 
 _MIN_KEY_CHARACTERS = 20
 _ECHO_MODEL = "echo"
@@ -39,6 +39,7 @@ class Completion:
             providers=providers,
             logs=self._file.logs,
             cache=self._file.cache,
+            secrets=self._file.secrets,
             usage=self._file.usage,
             path=path,
             notices=tuple(notices),
@@ -118,7 +119,7 @@ class Completion:
 
     def _secret(self, file: Path, path: KeyPath) -> Secret | None:
         try:
-            return Secret(read_secret(file))
+            return Credential(Reference("file", str(file)), read_secret(file))
         except ValueError as error:
             self._fault(path, str(error))
             return None

@@ -124,6 +124,8 @@ def is_path(path: KeyPath) -> bool:
     match path:
         case ("server", "tls", key) | ("auth", "api_keys", _, key) | ("providers", _, key) | (key,):
             return key.endswith(("_file", "_dir")) or key == "file"
+        case ("secrets", _, key) | ("secrets", "vault", _, key):
+            return key.endswith("_file")
         case _:
             return False
 

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from promptwire_server.config.check import CHECKS
 from promptwire_server.config.complete import Completion
+from promptwire_server.config.credentials import add_usual_variables
 from promptwire_server.config.environment import CONFIG, PREFIX, Variable, from_directory, from_environment, judge_strays
 from promptwire_server.config.explain import faults_of
 from promptwire_server.config.fault import ConfigError, Fault
@@ -54,7 +55,9 @@ def _add_sources(tree: Tree, environ: Mapping[str, str], overrides: Mapping[str,
     for variable in (*files, *variables, *flags):
         tree.put(variable.path, variable.value, variable.origin)
     known = [PREFIX + "__".join(key).upper() for key in key_paths()] if strays else []
-    return [*judge_strays(strays, known, tree), *add_vendors(tree, vendors, environ, secrets)]
+    notices = [*judge_strays(strays, known, tree), *add_vendors(tree, vendors, environ, secrets)]
+    add_usual_variables(tree, environ)
+    return notices
 
 
 def _validated(tree: Tree) -> tuple[File, set[str]]:

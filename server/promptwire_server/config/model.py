@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
+from promptwire_server.config.secret_stores import Secrets
 from promptwire_server.config.section import Bytes, Listen, Name, Seconds, SecretText, Section
 from promptwire_server.config.units import Address
 
@@ -269,6 +270,10 @@ class File(Section):
         None,
         description='A directory of files that hold a value each, named like variables ("providers__openai__api_key", "OPENAI_API_KEY").',
         examples=["/run/secrets"],
+    )
+    secrets: Secrets = Field(
+        Secrets.model_validate({}),
+        description="Where keys are that are written as vault:mount/path#field or aws-sm:name#field.",
     )
     default_model: str | None = Field(
         None,

@@ -1,13 +1,16 @@
 """What every section of the configuration is made of: the base of sections, and values that people write with units or in secret."""
 
+import re
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
+from promptwire_server.config.reference import parsed
 from promptwire_server.config.units import Address, duration_text, seconds, size_bytes, size_text
-from promptwire_server.core.secret import Secret
+from promptwire_server.core.secret import Credential, Secret
 
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}$"
+_HTTP = re.compile(r"https?://[^\s?#@]+")
 
 
 def _secret(value: object) -> Secret:
@@ -15,7 +18,27 @@ def _secret(value: object) -> Secret:
         return value
     if not isinstance(value, str) or not value.strip():
         raise ValueError("must be a text in quotes, not empty")
-    return Secret(value.strip())
+    text = value.strip()
+    reference = parsed(text)
+    return Secret(text) if reference is None else Credential(reference)
+
+
+def _plain_secret(value: object) -> Secret:
+    secret = _secret(value)
+    if isinstance(secret, Credential):
+        raise ValueError("must be the secret itself, since it opens the place where references lead; use a variable, or a file")  # noqa: TRY004
+    return secret
+
+
+def _shown(secret: Secret) -> str:
+    """What people may see: where a secret is kept, but not what it is. What came from a file is shown beside it, by its `_file` key."""
+    return str(secret.reference) if isinstance(secret, Credential) and secret.reference.store != "file" else str(secret)
+
+
+def _http_address(value: str) -> str:
+    if not _HTTP.fullmatch(value):
+        raise ValueError('must be an address such as "https://vault.example.com:8200", without a query or credentials')
+    return value.rstrip("/")
 
 
 def _text(value: object) -> str:
@@ -45,9 +68,16 @@ Listen = Annotated[
 SecretText = Annotated[
     Secret,
     PlainValidator(_secret),
+    PlainSerializer(_shown, return_type=str),
+    WithJsonSchema({"type": "string", "minLength": 1, "writeOnly": True}),
+]
+PlainSecretText = Annotated[
+    Secret,
+    PlainValidator(_plain_secret),
     PlainSerializer(str, return_type=str),
     WithJsonSchema({"type": "string", "minLength": 1, "writeOnly": True}),
 ]
+HttpAddress = Annotated[str, AfterValidator(_http_address)]
 Name = Annotated[str, Field(pattern=_NAME)]
 
 

@@ -14,6 +14,7 @@ def dump(settings: Settings) -> str:
         server=settings.server,
         auth=settings.auth,
         state_dir=settings.state_dir,
+        secrets=settings.secrets,
         default_model=settings.default_model,
         models=dict(settings.models),
         providers=dict(settings.providers) if "echo" in settings.providers else {**settings.providers, "echo": None},
