@@ -74,6 +74,18 @@ def provider_tool(tool: pb.ProviderTool, provider: str, path: str) -> orjson.Fra
     return object_text(tool.json, f"{path}.json", "a JSON object in text")
 
 
+def check_name(name: str, path: str) -> None:
+    """Raises InvalidRequest for a tool without one."""
+    if not name:
+        raise InvalidRequest.at(path, "is needed")
+
+
+def tool_names(request: pb.ChatRequest) -> Mapping[str, str]:
+    """Which tool each call of the conversation was for, by the call's id: for vendors that match results by name."""
+    parts = (part for message in request.messages for part in message.parts if part.HasField("tool_call"))
+    return {part.tool_call.tool_call_id: part.tool_call.name for part in parts}
+
+
 def check_choice(generation: pb.GenerationSettings) -> None:
     """Raises InvalidRequest when the tool choice names a tool that is not declared."""
     choice = generation.tool_choice

@@ -64,7 +64,11 @@ class Dialect(Protocol):
     """What an adapter needs of a vendor's wire. An instance serves one provider, and has no state."""
 
     request_id: str  # the header in which the vendor names a request; lower case
-    embeddings: Embeddings | None  # None: has none
+
+    @property
+    def embeddings(self) -> Embeddings | None:
+        """How to ask for vectors; None: there are none."""
+        ...
 
     def ask(self, call: Call) -> tuple[Wire, Answer]:
         """The call in the vendor's words, and what will understand the answer.

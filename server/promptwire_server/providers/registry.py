@@ -10,6 +10,8 @@ from promptwire_server.providers.adapter import Adapter
 from promptwire_server.providers.aiohttp_upstream import AiohttpUpstream
 from promptwire_server.providers.dialect import Dialect
 from promptwire_server.providers.echo import Echo
+from promptwire_server.providers.ollama.dialect import Ollama
+from promptwire_server.providers.ollama.headers import headers as ollama_headers
 from promptwire_server.providers.openai.dialect import OpenAI
 from promptwire_server.providers.openai.facts import ANY, OPENAI, Facts
 from promptwire_server.providers.openai.headers import headers as openai_headers
@@ -38,6 +40,7 @@ class Speaker:
 
 SPEAKERS: Mapping[str, Speaker] = {
     "openai": Speaker(lambda name, _, facts, ids: OpenAI(name, facts, ids), openai_headers),
+    "ollama": Speaker(lambda name, _settings, _facts, ids: Ollama(name, ids), ollama_headers),
 }
 KINDS = (*SPEAKERS, "echo", "script")
 

@@ -1,17 +1,10 @@
-"""How likely the tokens of an answer were."""
+"""How likely the tokens of an answer were, of chat completions."""
 
 from promptwire import v1 as pb
-from promptwire_server.providers.json_value import JsonObject, list_in, object_in, text_in
+from promptwire_server.providers.json_value import JsonObject, list_in
+from promptwire_server.providers.logprobs import logprobs_of
 
 
 def logprobs_from_wire(logprobs: JsonObject) -> list[pb.TokenLogprob]:
     """Of the text, then of the refusal."""
-    return [_logprob(object_in(token)) for name in ("content", "refusal") for token in list_in(logprobs.get(name))]
-
-
-def _logprob(token: JsonObject) -> pb.TokenLogprob:
-    logprob = token.get("logprob")
-    said = pb.TokenLogprob(token=text_in(token.get("token")), logprob=logprob if isinstance(logprob, int | float) else 0.0)
-    said.bytes = bytes(value for value in list_in(token.get("bytes")) if isinstance(value, int) and 0 <= value < 256)  # noqa: PLR2004
-    said.top.extend(_logprob(object_in(other)) for other in list_in(token.get("top_logprobs")))
-    return said
+    return [found for name in ("content", "refusal") for found in logprobs_of(list_in(logprobs.get(name)))]

@@ -1,0 +1,33 @@
+"""Vectors as vendors send them: lists of numbers, or base64 of little-endian floats."""
+
+from array import array
+from base64 import b64decode
+from binascii import Error as Base64Error
+from collections.abc import Sequence
+from math import isfinite
+from sys import byteorder
+
+from promptwire_server.providers.failed import failed
+from promptwire_server.providers.json_value import Json
+
+
+def vector_from_wire(value: Json, provider: str) -> Sequence[float]:
+    """The numbers. Raises UpstreamFailed for what is no vector, or has numbers that are none."""
+    vector = _decoded(value) if isinstance(value, str) else value
+    if not vector or isinstance(vector, str | int | float | bool | dict):
+        raise failed(provider, "it sent a vector that is none")
+    numbers = [float(number) for number in vector if isinstance(number, int | float) and not isinstance(number, bool)]
+    if len(numbers) != len(vector) or not all(map(isfinite, numbers)):
+        raise failed(provider, "it sent a vector of something else than numbers")
+    return numbers
+
+
+def _decoded(text: str) -> Sequence[float] | None:
+    numbers = array("f")
+    try:
+        numbers.frombytes(b64decode(text, validate=True))
+    except (Base64Error, ValueError):
+        return None
+    if byteorder == "big":
+        numbers.byteswap()
+    return numbers.tolist()
