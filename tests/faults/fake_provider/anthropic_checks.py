@@ -37,6 +37,10 @@ FIELDS = COUNTED | frozenset(
         "top_p",
     }
 )
+SAMPLING = frozenset({"temperature", "top_k", "top_p"})
+VERSIONS = ("2023-01-01", "2023-06-01", "2026-10-21")
+# From this version on: no sampling settings, no documents of the assistant's, no citations of the user's.
+STRICTER = "2026-10-21"
 LEAST_BUDGET = 1024
 MOST_BREAKPOINTS = 4
 LEAST_TOP_P = 0.95
@@ -53,32 +57,31 @@ UNSUPPORTED = {
 }
 
 
-def problem(body: JsonObject, *, counting: bool) -> str | None:
+def problem(body: JsonObject, *, counting: bool, version: str) -> str | None:
     """Return the first thing wrong with a request, None if nothing is; `counting` is for a count of its tokens."""
-    return next(_problems(body, counting=counting), None)
+    return next(_problems(body, COUNTED if counting else FIELDS, strict=version >= STRICTER), None)
 
 
-def _problems(body: JsonObject, *, counting: bool) -> Iterator[str]:
+def _problems(body: JsonObject, known: frozenset[str], *, strict: bool) -> Iterator[str]:
     # In this order: each part may rely on what those before it have found to be well.
-    yield from _fields(body, counting=counting)
+    yield from _fields(body, known - SAMPLING if strict else known)
     yield from _settings(body)
     yield from _tools(body)
     yield from _thinking(body)
     yield from _format(body)
     yield from _breakpoints(body)
-    yield from history_problems(body)
+    yield from history_problems(body, strict=strict)
 
 
-def _fields(body: JsonObject, *, counting: bool) -> Iterator[str]:
-    wanted = {"model": str, "messages": list, "max_tokens": int}
-    if counting:
-        del wanted["max_tokens"]
-    for name, kind in wanted.items():
+def _fields(body: JsonObject, known: frozenset[str]) -> Iterator[str]:
+    for name, kind in (("model", str), ("messages", list), ("max_tokens", int)):
+        if name not in known:
+            continue
         if name not in body:
             yield f"{name}: Field required"
         elif not isinstance(body[name], kind) or isinstance(body[name], bool):
             yield f"{name}: Input should be a valid {kind.__name__}"
-    for name in body.keys() - (COUNTED if counting else FIELDS):
+    for name in sorted(body.keys() - known):
         yield f"{name}: Extra inputs are not permitted"
     if body.get("max_tokens", 0) < 0:
         yield "max_tokens: Input should be greater than or equal to 0"

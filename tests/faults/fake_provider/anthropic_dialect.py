@@ -8,7 +8,7 @@ from tests.faults.fake_provider import anthropic_wire as wire
 from tests.faults.fake_provider import sse
 from tests.faults.fake_provider.answer import Ask, prompt_tokens, respond, text_of
 from tests.faults.fake_provider.anthropic_blocks import Shape, blocks, call_ids, spoken
-from tests.faults.fake_provider.anthropic_checks import problem
+from tests.faults.fake_provider.anthropic_checks import VERSIONS, problem
 from tests.faults.fake_provider.anthropic_errors import (
     BAD_JSON,
     FIRST_ERROR_STATUS,
@@ -67,19 +67,20 @@ def _refused(call: Call) -> tuple[int, ApiError] | None:
         return 405, ApiError("Method Not Allowed")
     if not _has_key(call):
         return 401, NO_KEY
-    if not call.headers.get("anthropic-version"):
-        return 400, NO_VERSION
-    return None if gets else _bad_body(call.body, path)
+    version = call.headers.get("anthropic-version", "")
+    if version not in VERSIONS:
+        return 400, ApiError(f'anthropic-version: "{version}" is not a valid version') if version else NO_VERSION
+    return None if gets else _bad_body(call, path, version)
 
 
 def _has_key(call: Call) -> bool:
     return bool(call.headers.get("x-api-key")) or call.headers.get("authorization", "").lower().startswith("bearer ")
 
 
-def _bad_body(body: JsonObject | None, path: str) -> tuple[int, ApiError] | None:
-    if body is None:
+def _bad_body(call: Call, path: str, version: str) -> tuple[int, ApiError] | None:
+    if call.body is None:
         return 400, BAD_JSON
-    wrong = problem(body, counting=path == COUNT)
+    wrong = problem(call.body, counting=path == COUNT, version=version)
     return (400, ApiError(wrong)) if wrong else None
 
 

@@ -32,13 +32,15 @@ OTHER_TYPES = frozenset(
 Turn = tuple[str, int, list[JsonObject]]
 
 
-def history_problems(body: JsonObject) -> Iterator[str]:
-    """Yield what is wrong, each in a sentence that begins with its place."""
+def history_problems(body: JsonObject, *, strict: bool) -> Iterator[str]:
+    """Yield what is wrong, each in a sentence that begins with its place; `strict` as the newest version of the API is."""
     messages = body["messages"]
     if not messages:
         yield "messages: at least one message is required"
     for at, message in enumerate(messages):
         yield from _message(f"messages.{at}", message, last=at == len(messages) - 1)
+        if strict:
+            yield from _misplaced(f"messages.{at}", message)
     turns = _turns(messages)
     yield from _pairs(turns, len(messages))
     if (body.get("thinking") or {}).get("type") == "enabled":
@@ -58,6 +60,14 @@ def _message(where: str, message: JsonObject, *, last: bool) -> Iterator[str]:
     final = (_blocks(message) or [{}])[-1]
     if last and role == "assistant" and final.get("type") == "text" and final["text"] != final["text"].rstrip():
         yield "messages: final assistant content cannot end with trailing whitespace"
+
+
+def _misplaced(where: str, message: JsonObject) -> Iterator[str]:
+    for at, block in enumerate(_blocks(message)):
+        if message["role"] == "assistant" and block["type"] == "document":
+            yield f"{where}.content.{at}: `document` blocks are not permitted in `assistant` messages"
+        if message["role"] == "user" and block["type"] == "text" and block.get("citations"):
+            yield f"{where}.content.{at}.text.citations: not permitted in `user` messages"
 
 
 def _blocks(message: JsonObject) -> list[JsonObject]:
