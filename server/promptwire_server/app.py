@@ -28,6 +28,7 @@ from promptwire_server.banner import banner
 from promptwire_server.chains.plan import MOST_STEPS_OF_RUN
 from promptwire_server.chains.plans import Plans
 from promptwire_server.chains.run import Engine
+from promptwire_server.config.fault import dotted
 from promptwire_server.config.settings import Settings
 from promptwire_server.convert import (
     aliases,
@@ -47,6 +48,7 @@ from promptwire_server.layers import names
 from promptwire_server.layers.admit import Admit, Gate
 from promptwire_server.layers.cache import Cache
 from promptwire_server.layers.catalog import Catalog
+from promptwire_server.layers.embed import Embedder
 from promptwire_server.layers.journal import Journal
 from promptwire_server.layers.metrics import Metrics
 from promptwire_server.layers.observe import Observe
@@ -57,11 +59,15 @@ from promptwire_server.providers.registry import build
 from promptwire_server.rpc.auth import Authenticator
 from promptwire_server.rpc.chain import ChainService
 from promptwire_server.rpc.chat import ChatService
+from promptwire_server.rpc.embedding import EmbeddingService
 from promptwire_server.rpc.events import Load
 from promptwire_server.rpc.model import ModelService
 from promptwire_server.rpc.server import Server
 from promptwire_server.rpc.system import SystemService
 from promptwire_server.rpc.transport import Edge
+from promptwire_server.safekeeping import fetched
+from promptwire_server.secrets.custody import Custody
+from promptwire_server.secrets.watch import News
 from promptwire_server.stores import memory, sqlite
 from promptwire_server.voice import Voice
 
@@ -75,8 +81,9 @@ VERSION = metadata.version("promptwire-server")
 class Application:
     """One server process: all its parts, joined."""
 
-    def __init__(self, settings: Settings, clock: Clock, lines: logs.Lines, *, worker: bool = False) -> None:
+    def __init__(self, settings: Settings, custody: Custody, clock: Clock, lines: logs.Lines, *, worker: bool = False) -> None:
         self._settings = settings
+        self._custody = custody
         self._clock = clock
         self._lines = lines
         self._ids = Ids(clock, Chance())
@@ -99,6 +106,7 @@ class Application:
     async def start(self) -> None:
         """Bind every port and answer. Raises RuntimeError or OSError naming the address when one is taken."""
         await self.server.start()
+        self._custody.start(self._heed)
         if self._journal is not None:
             self._journal.start()
         if self._exposition is not None:
@@ -114,6 +122,7 @@ class Application:
         await self.server.drain(self._gate.drain)
         if self._exposition is not None:
             await self._exposition.stop()
+        self._custody.stop()
         self._tally.settle()
         for provider in self._providers.values():
             await provider.aclose()
@@ -145,6 +154,16 @@ class Application:
     def _report_journal(self, fields: sqlite.Fields) -> None:
         self._lines.write_masked("error", names.JOURNAL_FAILING, fields)
 
+    def _heed(self, news: News) -> None:
+        """A secret changed, or cannot be read anew. Called by threads. Providers reveal theirs with each request anyway."""
+        if news.kind == "rotated" and news.path[0] == "auth":
+            self._authenticator.renew(api_keys(self._settings))
+        level, event = _OF_NEWS[news.kind]
+        # The key's name ends like a secret's: the mask would hide where it is kept.
+        self._lines.write(
+            level, event, {"path": dotted(news.path), "kept": news.reference, **({"error": news.problem} if news.problem else {})}
+        )
+
     def _edge(self) -> Edge:
         return Edge(
             clock=self._clock,
@@ -164,6 +183,7 @@ class Application:
         servicers: dict[str, object] = {
             "ChatService": ChatService(handler, catalog.count_tokens, load, self._clock),
             "ChainService": ChainService(Engine(handler, self._clock, self._ids), Plans(), load),
+            "EmbeddingService": EmbeddingService(Embedder(routes, self._providers, gate=self._gate, tally=self._tally, clock=self._clock)),
             "ModelService": ModelService(catalog),
             "SystemService": SystemService(self._info()),
         }
@@ -185,7 +205,7 @@ class Application:
     def _info(self) -> pb.GetServerInfoResponse:
         server = self._settings.server
         info = pb.GetServerInfoResponse(version=VERSION, contract_version="v1", default_model=self._settings.default_model)
-        offered = pb.ServerCapabilities(chat=True, count_tokens=True, chains=True, models=True, cache=True)
+        offered = pb.ServerCapabilities(chat=True, count_tokens=True, embeddings=True, chains=True, models=True, cache=True)
         offered.authentication = self._authenticator.required
         info.capabilities.CopyFrom(offered)
         info.limits.max_request_bytes = server.max_request_bytes
@@ -205,6 +225,11 @@ class Application:
         self._lines.write_masked("error", names.RPC_BUG, {"rpc": rpc, names.REQUEST_ID: request_id, "error": what})
 
 
+_OF_NEWS = {
+    "rotated": ("info", names.SECRET_ROTATED),
+    "failing": ("warning", names.SECRET_FAILING),
+    "recovered": ("info", names.SECRET_RECOVERED),
+}
 _CONTRACT = (
     chat_service_pb2,
     chain_service_pb2,
@@ -223,18 +248,22 @@ SERVICES = [service.full_name for file in _CONTRACT for service in file.DESCRIPT
 
 
 def run(settings: Settings, *, worker_fd: int | None = None) -> int:
-    """Serve until SIGTERM or SIGINT; the exit code. `worker_fd` is a worker's line to its supervisor."""
+    """Serve until SIGTERM or SIGINT; the exit code. `worker_fd` is a worker's line to its supervisor.
+
+    Raises ConfigError when secrets cannot be had.
+    """
+    custody = fetched(settings)
     voice = None if worker_fd is None else Voice(worker_fd)
-    return uvloop.run(_serve(settings, voice))
+    return uvloop.run(_serve(settings, custody, voice))
 
 
-async def _serve(settings: Settings, voice: Voice | None) -> int:
+async def _serve(settings: Settings, custody: Custody, voice: Voice | None) -> int:
     clock = SystemClock()
     lines = logs.to_stderr(clock, level=settings.logs.level, style=settings.logs.format)
     logs.configure(lines)
     stopping = stop_signal()
     try:
-        application = Application(settings, clock, lines, worker=voice is not None)
+        application = Application(settings, custody, clock, lines, worker=voice is not None)
         await application.start()
     except (RuntimeError, OSError) as error:
         lines.write_masked("error", names.SERVER_FAILED, {"error": str(error)})

@@ -23,6 +23,7 @@ from promptwire_server.rpc.auth import Authenticator
 from promptwire_server.rpc.health import Health
 from promptwire_server.rpc.probes import Probes
 from promptwire_server.rpc.transport import Edge
+from promptwire_server.safekeeping import fetched
 
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 30.0
@@ -172,7 +173,8 @@ def _signal(worker: Worker, number: int) -> None:
 
 
 def run(settings: Settings, arguments: Sequence[str]) -> int:
-    """Supervise as many workers as the settings say, until SIGTERM or SIGINT; the exit code."""
+    """Supervise as many workers as the settings say, until SIGTERM or SIGINT; the exit code. Raises ConfigError."""
+    fetched(settings)  # so that what is wrong with secrets is said once; each worker fetches its own
     return asyncio.run(_supervise(settings, arguments))
 
 

@@ -10,7 +10,7 @@ from promptwire_server.config.settings import KeyPath
 from promptwire_server.config.units import Address
 from promptwire_server.core.secret import Credential
 
-_MIN_KEY_CHARACTERS = 20  # an API key of fewer can be guessed
+MIN_KEY_CHARACTERS = 20  # an API key of fewer can be guessed
 Finding = tuple[KeyPath, str]
 Check = Callable[[File], Iterator[Finding]]
 
@@ -109,7 +109,7 @@ def api_keys(file: File) -> Iterator[Finding]:
         at = ("auth", "api_keys", str(position))
         if (key.key is None) == (key.key_file is None):
             yield at, "needs either `key` or `key_file`" if key.key is None else "has both `key` and `key_file`; keep one"
-        if key.key is not None and not isinstance(key.key, Credential) and len(key.key) < _MIN_KEY_CHARACTERS:
+        if key.key is not None and not isinstance(key.key, Credential) and len(key.key) < MIN_KEY_CHARACTERS:
             yield (*at, "key"), too_short(len(key.key))
         if key.name in names:
             yield (*at, "name"), f'"{key.name}" is also the name of auth.api_keys[{names[key.name]}]; names are unique'
@@ -142,7 +142,7 @@ def vault_opens(file: File) -> Iterator[Finding]:
 
 def too_short(length: int) -> str:
     """That an API key can be guessed."""
-    return f"is too easy to guess with {length} characters; use at least {_MIN_KEY_CHARACTERS}, e.g. from `openssl rand -hex 24`"
+    return f"is too easy to guess with {length} characters; use at least {MIN_KEY_CHARACTERS}, e.g. from `openssl rand -hex 24`"
 
 
 # The sections that a check reads, and the check: it is left out when one of them is broken already.

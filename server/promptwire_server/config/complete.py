@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
-from promptwire_server.config.check import too_short
+from promptwire_server.config.check import MIN_KEY_CHARACTERS, too_short
 from promptwire_server.config.environment import read_secret
 from promptwire_server.config.fault import Fault
 from promptwire_server.config.model import Alias, ApiKey, Auth, Echo, File, OpenAI, Provider, Server
@@ -12,7 +12,6 @@ from promptwire_server.config.tree import Tree
 from promptwire_server.config.vendors import Vendor
 from promptwire_server.core.secret import Credential, Reference, Secret
 
-_MIN_KEY_CHARACTERS = 20
 _ECHO_MODEL = "echo"
 
 
@@ -63,7 +62,7 @@ class Completion:
             return key
         path = ("auth", "api_keys", str(position), "key_file")
         secret = self._secret(key.key_file, path)
-        if secret is not None and len(secret) < _MIN_KEY_CHARACTERS:
+        if secret is not None and len(secret) < MIN_KEY_CHARACTERS:
             self._fault(path, too_short(len(secret)))
         return key.model_copy(update={"key": secret})
 

@@ -5,6 +5,7 @@ from typing import Final
 # Metrics. Units are in the names; counters end in _total on the wire.
 REQUESTS: Final = "promptwire_requests"
 CHATS: Final = "promptwire_chats"
+EMBEDS: Final = "promptwire_embeds"
 CHATS_IN_FLIGHT: Final = "promptwire_chats_in_flight"
 CHAT_DURATION: Final = "promptwire_chat_duration_seconds"
 TIME_TO_FIRST: Final = "promptwire_chat_time_to_first_token_seconds"
@@ -24,6 +25,7 @@ INTERNAL: Final = "INTERNAL"
 
 # Log events.
 CHAT_FINISHED: Final = "chat.finished"
+EMBED_FINISHED: Final = "embed.finished"
 RPC_BUG: Final = "rpc.bug"
 SERVER_STARTED: Final = "server.started"
 SERVER_FAILED: Final = "server.failed"
@@ -33,6 +35,9 @@ WORKER_DIED: Final = "worker.died"
 WORKER_KILLED: Final = "worker.killed"
 WORKER_STATE: Final = "worker.state"
 JOURNAL_FAILING: Final = "journal.failing"
+SECRET_ROTATED: Final = "secret.rotated"
+SECRET_FAILING: Final = "secret.failing"  # it cannot be read anew; the value read before is still in use
+SECRET_RECOVERED: Final = "secret.recovered"
 CONFIG_NOTICE: Final = "config.notice"
 LIBRARY: Final = "library"  # a line of a library's: grpc, asyncio, aiohttp
 

@@ -27,8 +27,13 @@ class Authenticator:
 
     def __init__(self, keys: Iterable[ApiKey] = (), *, certificates: bool = False) -> None:
         self._pepper = secrets.token_bytes(32)
-        self._principals = {self._digest(key.key): Principal(tenant=key.tenant, name=key.name) for key in keys}
+        self._principals: Mapping[bytes, Principal] = {}
         self._certificates = certificates
+        self.renew(keys)
+
+    def renew(self, keys: Iterable[ApiKey]) -> None:
+        """Only these keys are let in from now on. Any thread may call it: callers meet the old ones or the new."""
+        self._principals = {self._digest(key.key): Principal(tenant=key.tenant, name=key.name) for key in keys}
 
     @property
     def required(self) -> bool:
