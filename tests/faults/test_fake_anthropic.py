@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from anthropic import AsyncAnthropic, AsyncStream
+from anthropic import APIStatusError, AsyncAnthropic, AsyncStream
 from anthropic.types import CitationCharLocation, Message, ModelInfo, RawMessageStreamEvent, TextBlock, ThinkingBlock
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
@@ -284,3 +284,36 @@ async def test_a_redirect_leads_to_a_good_answer(client: AsyncAnthropic) -> None
     model = "fake~redirect=307;location=%2Fredirected%2Fv1%2Fmessages"
 
     assert texts(await answered(client, stream=False, model=model)) == [expected_text(PROMPT)]
+
+
+RECORDED: list[tuple[str, list[str], list[Json], tuple[int, int]]] = [
+    ("text_stream", ["text"], [], (25, 43)),
+    ("text_whole", ["text"], [], (58, 31)),
+    ("thinking_stream", ["thinking", "redacted_thinking", "text"], [], (61, 164)),
+    ("tools_stream", ["text", "tool_use", "tool_use"], [{"city": "München", "days": 3, "units": "celsius"}, {}], (512, 117)),
+]
+
+
+@pytest.mark.parametrize(("name", "kinds", "inputs", "usage"), RECORDED, ids=[name for name, *_ in RECORDED])
+async def test_a_recording_is_understood(
+    client: AsyncAnthropic, name: str, kinds: list[str], inputs: list[Json], usage: tuple[int, int]
+) -> None:
+    message = await answered(client, stream=name.endswith("stream"), model=f"fake~play=anthropic_{name}")
+
+    assert [block.type for block in message.content] == kinds
+    assert [call.input for call in calls(message)] == inputs
+    assert (message.usage.input_tokens, message.usage.output_tokens) == usage
+    assert not surplus(message)
+
+
+async def test_recorded_thinking_is_taken_back(client: AsyncAnthropic) -> None:
+    message = await answered(client, stream=True, model="fake~play=anthropic_thinking_stream")
+
+    assert texts(await answered(client, stream=True, messages=[QUESTION, turn(message), QUESTION])) == [expected_text(PROMPT)]
+
+
+async def test_a_recorded_error_amid_a_stream_raises(client: AsyncAnthropic) -> None:
+    with pytest.raises(APIStatusError) as caught:
+        await answered(client, stream=True, model="fake~play=anthropic_error_mid_stream")
+
+    assert caught.value.type == "overloaded_error"
