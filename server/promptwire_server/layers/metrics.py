@@ -57,10 +57,11 @@ class Buckets:
 class Series:
     """What was counted of one model."""
 
-    __slots__ = ("cost_nano_usd", "duration", "first_token", "outcomes", "tokens")
+    __slots__ = ("cost_nano_usd", "duration", "embeds", "first_token", "outcomes", "tokens")
 
     def __init__(self) -> None:
         self.outcomes: dict[tuple[str, int], int] = {}  # (outcome, served_from) -> chats
+        self.embeds: dict[str, int] = {}  # outcome -> requests for vectors
         self.duration = Buckets(DURATION_S)
         self.first_token = Buckets(FIRST_TOKEN_S)
         self.tokens = [0] * len(_DIRECTIONS)
@@ -71,6 +72,10 @@ class Series:
         key = (outcome, served_from)
         self.outcomes[key] = self.outcomes.get(key, 0) + 1
         self.duration.add(duration_s)
+
+    def embedded(self, outcome: str) -> None:
+        """Count a request for vectors."""
+        self.embeds[outcome] = self.embeds.get(outcome, 0) + 1
 
     def add_usage(self, usage: pb.Usage) -> None:
         """Count tokens."""
@@ -132,6 +137,7 @@ class Metrics(Collector):
         yield self._requests_family()
         yield GaugeMetricFamily(names.CHATS_IN_FLIGHT, "Questions to models under way, steps of chains included.", self.in_flight)
         yield self._chats_family()
+        yield self._embeds_family()
         yield self._histogram(names.CHAT_DURATION, "From the arrival of a question to the end of its answer.", "duration")
         yield self._histogram(names.TIME_TO_FIRST, "From the arrival of a question to the first delta of a streamed answer.", "first_token")
         yield self._tokens_family()
@@ -153,6 +159,13 @@ class Metrics(Collector):
         for pair, series in self._series.items():
             for (outcome, served_from), count in series.outcomes.items():
                 family.add_metric((*pair, outcome, pb.ServedFrom.Name(served_from).removeprefix("SERVED_FROM_")), count)
+        return family
+
+    def _embeds_family(self) -> Metric:
+        family = CounterMetricFamily(names.EMBEDS, "Requests for vectors that ended.", labels=["provider", "model", "outcome"])
+        for pair, series in self._series.items():
+            for outcome, count in series.embeds.items():
+                family.add_metric((*pair, outcome), count)
         return family
 
     def _tokens_family(self) -> Metric:

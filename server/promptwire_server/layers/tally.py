@@ -33,6 +33,7 @@ class Ended:
     ending: Ending
     first_s: float  # from arrival to the first delta; 0 when there was none
     at_s: float  # on the monotonic clock
+    event: str = names.CHAT_FINISHED  # the name of its line, which says what kind of question it was
 
 
 Write = Callable[[Ended], None]  # must neither wait nor raise
@@ -77,12 +78,15 @@ class Tally:
         fields = _fields(ended, outcome, provider, model)
         if answer is not None:
             _add_amounts(fields, answer)
-        return _level(ending, outcome), names.CHAT_FINISHED, fields
+        return _level(ending, outcome), ended.event, fields
 
     def _count(self, ended: Ended, outcome: str, provider: str, model: str, answer: pb.ChatResponse | None) -> None:
         metrics = self.metrics
         series = metrics.of_model(provider, model, answered=ended.ending.response is not None)
-        series.ended(outcome, 0 if answer is None else answer.served_from, ended.at_s - ended.call.arrival_s)
+        if ended.event == names.EMBED_FINISHED:
+            series.embedded(outcome)
+        else:
+            series.ended(outcome, 0 if answer is None else answer.served_from, ended.at_s - ended.call.arrival_s)
         if ended.first_s:
             series.first_token.add(ended.first_s)
         if answer is not None and answer.served_from in _SPENT:

@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from promptwire import v1 as pb
 from promptwire_server.core.call import Call
 from promptwire_server.core.clock import Clock
+from promptwire_server.core.embedding import EmbedCall
 from promptwire_server.core.errors import PromptwireError
 from promptwire_server.core.reply import Reply
 from promptwire_server.providers import estimate
 from promptwire_server.providers.answer import Answer
+from promptwire_server.providers.asked import missing
 from promptwire_server.providers.attempt import Try
-from promptwire_server.providers.dialect import Dialect, Refusal, Wire
+from promptwire_server.providers.dialect import Dialect, Embedded, Refusal, Wire
 from promptwire_server.providers.failed import failed
 from promptwire_server.providers.json_value import JsonObject, parsed_object
 from promptwire_server.providers.reading import Reading
@@ -44,6 +46,32 @@ class Adapter:
             if call.stream:
                 return await self._streamed(request, answer, attempt)
             return Reply.whole(await self._whole(request, answer, attempt))
+
+    async def embed(self, call: EmbedCall) -> pb.EmbedResponse:
+        """See Provider. Batches go one after the other: all at once would only meet the vendor's rate limit."""
+        embeddings = self._dialect.embeddings
+        if embeddings is None:
+            raise missing("model", "embeddings", "name a model of a provider that does")
+        response = pb.EmbedResponse(provider=self.name, model=call.model)
+        texts = call.request.texts
+        with Try(call.call, self.name, call.model, self._clock) as attempt:
+            for start in range(0, len(texts), embeddings.most_texts):
+                batch = texts[start : start + embeddings.most_texts]
+                wire = embeddings.to_wire(call.request, call.model, batch)
+                found = embeddings.from_wire(await self._fetch(wire, call.call.deadline_s, call.model))
+                self._add(found, batch, call, response)
+            attempt.answered()
+        response.usage.CopyFrom(call.usage)
+        return response
+
+    def _add(self, found: Embedded, texts: Sequence[str], call: EmbedCall, response: pb.EmbedResponse) -> None:
+        """Add the vectors of one batch, and what it took. Raises UpstreamFailed when some are missing: they could not be told apart."""
+        call.usage.input_tokens += found.input_tokens or estimate.tokens_of(sum(map(len, texts)))
+        call.usage.estimated |= not found.input_tokens
+        if len(found.vectors) != len(texts):
+            raise failed(self.name, f"it sent {len(found.vectors)} vectors for {len(texts)} texts")
+        response.embeddings.extend([pb.Embedding(values=vector) for vector in found.vectors])
+        response.model = found.model or response.model
 
     async def count_tokens(self, call: Call) -> pb.CountTokensResponse:
         """See Provider."""

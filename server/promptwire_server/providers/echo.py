@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from promptwire import v1 as pb
 from promptwire_server.core.call import Call
 from promptwire_server.core.clock import Clock
+from promptwire_server.core.embedding import EmbedCall
 from promptwire_server.core.errors import CapabilityMissing, InvalidRequest
 from promptwire_server.core.reply import Reply
 from promptwire_server.providers.canned import Canned, CannedCall, Sleep, Stage, prompt_words
@@ -17,6 +18,7 @@ from promptwire_server.providers.echo_options import EchoOptions, error_called, 
 from promptwire_server.providers.json_value import dumped, parsed_object
 from promptwire_server.providers.prompt import ends_with_tool_result, last_user_text
 from promptwire_server.providers.sample import sample_of
+from promptwire_server.providers.vectors import vector_of
 
 _REFUSAL = "I would rather not say that."
 _CAPABILITIES = (
@@ -29,7 +31,9 @@ _CAPABILITIES = (
     pb.CAPABILITY_REASONING,
     pb.CAPABILITY_CANDIDATES,
     pb.CAPABILITY_SEED,
+    pb.CAPABILITY_EMBEDDINGS,
 )
+_VECTOR = 64  # numbers of a vector, unless a length is asked for
 
 
 class Echo:
@@ -83,6 +87,14 @@ class Echo:
             error=error,
             error_after_words=options.error_after_words,
         )
+
+    async def embed(self, call: EmbedCall) -> pb.EmbedResponse:
+        """Vectors that depend on the text alone: the same text gives the same vector, and another text another."""
+        size = call.request.dimensions or _VECTOR
+        call.usage.input_tokens += sum(len(text.split()) for text in call.request.texts)
+        embeddings = [pb.Embedding(values=vector_of(text, size)) for text in call.request.texts]
+        call.call.trail.attempts.append(pb.Attempt(provider=self.name, model=call.model))
+        return pb.EmbedResponse(provider=self.name, model=call.model, embeddings=embeddings, usage=call.usage)
 
     async def count_tokens(self, call: Call) -> pb.CountTokensResponse:
         """Words of the prompt: exact, since that is how echo counts."""

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from promptwire import v1 as pb
 from promptwire_server.core.call import Call
+from promptwire_server.core.embedding import EmbedCall
 from promptwire_server.core.reply import Reply
 
 
@@ -18,6 +19,13 @@ class Provider(Protocol):
 
         Returns after the head and the first event, so that every failure that can still be undone is raised here and not by the Reply.
         Raises CapabilityMissing before anything is sent when the dialect has no way to say what the request asks for.
+        """
+        ...
+
+    async def embed(self, call: EmbedCall) -> pb.EmbedResponse:
+        """Vectors of `call.model`, one a text, in order. Adds what was spent to `call.usage`, also when it raises.
+
+        Raises like a call; CapabilityMissing where there are no embeddings.
         """
         ...
 

@@ -27,8 +27,10 @@ from pathlib import Path
 from promptwire import v1 as pb
 from promptwire_server.core.call import Call
 from promptwire_server.core.clock import Clock
+from promptwire_server.core.embedding import EmbedCall
 from promptwire_server.core.errors import InvalidRequest
 from promptwire_server.core.reply import Reply
+from promptwire_server.providers.asked import missing
 from promptwire_server.providers.canned import Canned, Sleep, Stage, prompt_words
 from promptwire_server.providers.prompt import ends_with_tool_result, last_user_text
 from promptwire_server.providers.script_file import Rule, Script, load
@@ -59,6 +61,10 @@ class Scripted:
         """Answer. Raises InvalidRequest when nothing fits, and whatever error is written."""
         model = call.target.model if call.target else "script"
         return await self._stage.play(call, self._canned(call.request, model), model)
+
+    async def embed(self, call: EmbedCall) -> pb.EmbedResponse:
+        """A script has no vectors."""
+        raise missing("model", "embeddings", f"echo/echo has some ({call.model} is a script)")
 
     async def count_tokens(self, call: Call) -> pb.CountTokensResponse:
         """Words of the prompt: exact, since that is how it counts."""

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self, Unpack
 
@@ -132,6 +132,20 @@ class Promptwire:
         request = pb.CountTokensRequest(chat=requests.chat(prompt, options, self.model))
         with translated(self.target, request.chat.request_id):
             return await self.stubs.chat.CountTokens(request, timeout=self._timeout(timeout_s), metadata=self._metadata)
+
+    async def embed(
+        self,
+        texts: Sequence[str],
+        *,
+        model: str | None = None,
+        dimensions: int | None = None,
+        task: "pb.EmbedRequest.Task" = pb.EmbedRequest.TASK_UNSPECIFIED,
+        timeout_s: float | None = None,
+    ) -> pb.EmbedResponse:
+        """Vectors of texts, one each, in order: `embeddings[0].values`. `model` defaults to the client's, else the server's."""
+        request = pb.EmbedRequest(model=model or self.model, texts=texts, dimensions=dimensions, task=task)
+        with translated(self.target, request.request_id):
+            return await self.stubs.embeddings.Embed(request, timeout=self._timeout(timeout_s), metadata=self._metadata)
 
     async def run_chain(
         self, chain: Chain, /, *, timeout_s: float | None = None, inputs: Mapping[str, object] | None = None, **named: object

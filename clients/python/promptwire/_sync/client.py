@@ -3,7 +3,7 @@
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self, Unpack
 
@@ -131,6 +131,20 @@ class Promptwire:
         request = pb.CountTokensRequest(chat=requests.chat(prompt, options, self.model))
         with translated(self.target, request.chat.request_id):
             return self.stubs.chat.CountTokens(request, timeout=self._timeout(timeout_s), metadata=self._metadata)
+
+    def embed(
+        self,
+        texts: Sequence[str],
+        *,
+        model: str | None = None,
+        dimensions: int | None = None,
+        task: "pb.EmbedRequest.Task" = pb.EmbedRequest.TASK_UNSPECIFIED,
+        timeout_s: float | None = None,
+    ) -> pb.EmbedResponse:
+        """Vectors of texts, one each, in order: `embeddings[0].values`. `model` defaults to the client's, else the server's."""
+        request = pb.EmbedRequest(model=model or self.model, texts=texts, dimensions=dimensions, task=task)
+        with translated(self.target, request.request_id):
+            return self.stubs.embeddings.Embed(request, timeout=self._timeout(timeout_s), metadata=self._metadata)
 
     def run_chain(
         self, chain: Chain, /, *, timeout_s: float | None = None, inputs: Mapping[str, object] | None = None, **named: object

@@ -12,6 +12,7 @@ from promptwire_server.providers.dialect import Embeddings, Fetch, Refusal, Wire
 from promptwire_server.providers.framing import Parser
 from promptwire_server.providers.json_value import list_in, object_in, text_in
 from promptwire_server.providers.openai.answer import ChatAnswer
+from promptwire_server.providers.openai.embeddings import OpenAIEmbeddings
 from promptwire_server.providers.openai.errors import REQUEST_ID, error_of_answer
 from promptwire_server.providers.openai.facts import Facts
 from promptwire_server.providers.openai.request import body_of, to_wire
@@ -30,7 +31,8 @@ class OpenAI:
         self._provider = provider
         self._facts = facts
         self._ids = ids
-        self.embeddings: Embeddings | None = None
+        most = facts.embed_texts
+        self.embeddings: Embeddings | None = OpenAIEmbeddings(provider, most_texts=most, base64=facts.embed_base64) if most else None
 
     def ask(self, call: Call) -> tuple[Wire, Answer]:
         """See Dialect."""

@@ -20,6 +20,8 @@ class Facts:
     tool_result_media: bool = True  # takes images in the result of a tool
     image_output: bool = True  # takes the modality "image"
     guided: bool = False  # takes vLLM's guided_regex, guided_grammar and guided_choice
+    embed_texts: int = 256  # texts in one request for vectors; 0: has no vectors
+    embed_base64: bool = False  # sends vectors as base64 when asked to
     reasoning_back: str = ""  # wants the reasoning of earlier turns back under this name; empty: only with its own state
 
 
@@ -35,5 +37,7 @@ OPENAI = Facts(
     video=False,
     tool_result_media=False,
     image_output=False,
+    embed_texts=2048,
+    embed_base64=True,
 )
 ANY = Facts()

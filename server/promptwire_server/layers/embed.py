@@ -1,0 +1,71 @@
+"""Embed: the way of a request for vectors: admitted, sent to the targets of its model in turn, counted like every other question."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from promptwire import v1 as pb
+from promptwire_server.core.clock import Clock
+from promptwire_server.core.embedding import EmbedCall
+from promptwire_server.core.errors import PromptwireError
+from promptwire_server.core.reply import Ending
+from promptwire_server.layers import names
+from promptwire_server.layers.admit import Gate
+from promptwire_server.layers.route import Routes
+from promptwire_server.layers.tally import Ended, Tally
+
+
+class Source(Protocol):
+    """A provider, as far as vectors go."""
+
+    async def embed(self, call: EmbedCall) -> pb.EmbedResponse:
+        """The vectors of `call.model`."""
+        ...
+
+
+class Embedder:
+    """The EmbedHandler of the gateway."""
+
+    def __init__(self, routes: Routes, sources: Mapping[str, Source], *, gate: Gate, tally: Tally, clock: Clock) -> None:
+        self._routes = routes
+        self._sources = sources
+        self._gate = gate
+        self._tally = tally
+        self._clock = clock
+
+    async def __call__(self, call: EmbedCall) -> pb.EmbedResponse:
+        """The vectors of the first target that answers. Raises what the last one raised."""
+        self._gate.enter(call.call, self._clock.monotonic())
+        try:
+            response = await self._routed(call)
+        except BaseException as error:
+            self._end(call, Ending(None, error if isinstance(error, Exception) else None, delivered=False, partial=_summary(call, None)))
+            raise
+        self._end(call, Ending(_summary(call, response), None, delivered=True))
+        response.request_id, response.trace_id = call.call.request_id, call.call.trace_id
+        response.attempts.extend(call.call.trail.attempts)
+        response.notices.extend(call.call.trail.notices)
+        return response
+
+    def _end(self, call: EmbedCall, ending: Ending) -> None:
+        self._gate.leave()
+        self._tally.add(Ended(call.call, ending, 0.0, self._clock.monotonic(), names.EMBED_FINISHED))
+
+    async def _routed(self, call: EmbedCall) -> pb.EmbedResponse:
+        first, *others = self._routes.resolve(call.request.model)
+        target = first
+        for following in others:
+            try:
+                return await self._sources[target.provider].embed(call.aimed_at(target))
+            except PromptwireError as error:
+                if not error.elsewhere:
+                    raise
+            call.call.notice(pb.Notice.CODE_FALLBACK_USED, f"{target} failed; {following} was asked instead")
+            target = following
+        return await self._sources[target.provider].embed(call.aimed_at(target))
+
+
+def _summary(call: EmbedCall, response: pb.EmbedResponse | None) -> pb.ChatResponse | None:
+    """What was spent, in the shape that calls are counted in; None when nothing was."""
+    if response is None:
+        return pb.ChatResponse(usage=call.usage) if call.usage.input_tokens else None
+    return pb.ChatResponse(provider=response.provider, model=response.model, usage=response.usage, served_from=pb.SERVED_FROM_PROVIDER)
