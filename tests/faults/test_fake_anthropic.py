@@ -286,10 +286,12 @@ async def test_a_redirect_leads_to_a_good_answer(client: AsyncAnthropic) -> None
     assert texts(await answered(client, stream=False, model=model)) == [expected_text(PROMPT)]
 
 
+STOCK = {"ticker": "^GSPC", "at": {"day": "2026-11-09", "zone": None}, "lots": [1, 2.5, 1e21]}
 RECORDED: list[tuple[str, list[str], list[Json], tuple[int, int]]] = [
     ("text_stream", ["text"], [], (25, 43)),
     ("text_whole", ["text"], [], (58, 31)),
     ("thinking_stream", ["thinking", "redacted_thinking", "text"], [], (61, 164)),
+    ("tools_whole", ["text", "tool_use", "tool_use"], [STOCK, {}], (733, 104)),
     ("tools_stream", ["text", "tool_use", "tool_use"], [{"city": "München", "days": 3, "units": "celsius"}, {}], (512, 117)),
 ]
 
