@@ -75,13 +75,16 @@ class Messages:
         return {**wire, "images": images} if images else wire
 
     def _assistant(self, parts: _Parts) -> Message:
-        wire: Message = {"role": "assistant", "content": "".join(part.text or part.refusal.text for _, part in parts)}
+        wire: Message = {"role": "assistant"}
+        text = "".join(part.text or part.refusal.text for _, part in parts)
         thought = "".join(part.reasoning.text for _, part in parts)
         if thought:
             wire["thinking"] = thought
         calls = [_tool_call(part.tool_call, f"{where}.tool_call") for where, part in parts if part.HasField("tool_call")]
         if calls:
             wire["tool_calls"] = calls
+        if text or not calls:
+            wire["content"] = text
         for where, part in parts:
             asked.state_of(part, self._call, self._provider, where)  # it has none of its own: only the notice matters
             if part.HasField("provider_part"):
