@@ -19,9 +19,8 @@ def opened(name: str, settings: StoreSettings) -> Store:
         import_module(library)
         module = import_module(f"promptwire_server.secrets.{extra}")
     except ImportError as error:
-        raise Unavailable(
-            f"the package {library} cannot be loaded ({error.name or error}); `pip install 'promptwire-server[{extra}]'`"
-        ) from error
+        what = "is missing" if error.name == library else f"cannot be loaded ({error.name})"
+        raise Unavailable(f"the package {library} {what}; `pip install 'promptwire-server[{extra}]'`") from error
     return cast("Store", module.open_store(settings))
 
 

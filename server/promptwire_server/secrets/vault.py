@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import hvac
-from hvac.exceptions import Forbidden, InvalidPath, RateLimitExceeded, VaultDown, VaultError
+from hvac.exceptions import Forbidden, InvalidPath, InvalidRequest, RateLimitExceeded, Unauthorized, VaultDown, VaultError
 from requests import exceptions as http
 
 from promptwire_server.core.secret import Secret
@@ -86,9 +86,7 @@ class Vault:
         self._client.token = ""
         try:
             self._client.adapter.login(f"/v1/auth/{mount}/login", json={key: word for key, word in words.items() if word is not None})
-        except (VaultDown, RateLimitExceeded):
-            raise
-        except VaultError:
+        except (InvalidRequest, Unauthorized, Forbidden, InvalidPath):
             raise Unavailable(f"Vault refuses the login by secrets.vault.{hint}") from None
         except (KeyError, TypeError):
             raise Unavailable("what answers the login is not Vault; check secrets.vault.address") from None
