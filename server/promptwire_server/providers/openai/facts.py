@@ -1,6 +1,7 @@
 """Facts: in what the many speakers of chat completions differ. A vendor is a row of these facts."""
 
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,12 @@ class Facts:
     embed_texts: int = 256  # texts in one request for vectors; 0: has no vectors
     embed_base64: bool = False  # sends vectors as base64 when asked to
     reasoning_back: str = ""  # wants the reasoning of earlier turns back under this name; empty: only with its own state
+    cache_control: bool = False  # takes Anthropic's `cache_control` in content (OpenRouter)
+    # Patterns of model names, see `matches`:
+    cache_breakpoints: tuple[str, ...] = ()  # take `prompt_cache_breakpoint` in content; other models refuse it
+    responses_only: tuple[str, ...] = ()  # answer in the Responses API alone
+    thinkers: tuple[str, ...] = ()  # think, and give a sealed copy of it in the Responses API; other models refuse to be asked for one
+    responses: bool = False  # has the Responses API, so that what only that can say goes there
 
 
 OPENAI = Facts(
@@ -39,5 +46,31 @@ OPENAI = Facts(
     image_output=False,
     embed_texts=2048,
     embed_base64=True,
+    cache_breakpoints=("gpt-5.[6-9]*", "gpt-[6-9]*", "gpt-daybreak-*", "gpt-rosalind-*"),
+    responses_only=(
+        "o1-pro*",
+        "o3-pro*",
+        "o*-deep-research*",
+        "gpt-*-pro*",
+        "gpt-*-codex*",
+        "gpt-*-cyber*",
+        "gpt-*rosalind*",
+        "gpt-daybreak-*",
+        "codex-*",
+        "computer-use-preview*",
+    ),
+    thinkers=("!*-chat-*", "o[1-9]*", "gpt-[5-9]*", "gpt-daybreak-*", "gpt-rosalind-*", "codex-*", "computer-use-preview*"),
+    responses=True,
 )
 ANY = Facts()
+
+
+def matches(model: str, patterns: tuple[str, ...]) -> bool:
+    """Whether a name fits one of the patterns, as fnmatch has them. Those that begin with "!" exclude, and stand first."""
+    for pattern in patterns:
+        if pattern.startswith("!"):
+            if fnmatchcase(model, pattern[1:]):
+                return False
+        elif fnmatchcase(model, pattern):
+            return True
+    return False
