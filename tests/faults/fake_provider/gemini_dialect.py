@@ -20,6 +20,7 @@ from tests.faults.fake_provider.gemini_errors import (
     scripted_error,
     usual,
 )
+from tests.faults.fake_provider.gemini_names import plain
 from tests.faults.fake_provider.gemini_parts import Shape, arguments, call_ids, finish_of
 from tests.faults.fake_provider.model_name import model_of
 from tests.faults.fake_provider.reply import Call, Event, Headers, JsonObject, Reply
@@ -44,6 +45,7 @@ BAD_JSON = "Invalid JSON payload received. Unexpected token.\n\n^"
 
 def reply(call: Call) -> Reply:
     """Return what a well-behaved server says, or the error the script asks for."""
+    call = replace(call, body=plain(call.body)) if call.body else call
     called = _CALLED.match(call.path) if call.method == "POST" else None
     listed = _LISTED.match(call.path) if call.method == "GET" else None
     method = called["method"] if called else ""
