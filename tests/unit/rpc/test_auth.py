@@ -20,6 +20,14 @@ def keys() -> Authenticator:
     return Authenticator([KEY, ApiKey(name="other", tenant="beta", key="pw-secret-2")])
 
 
+def test_renewed_keys_are_let_in_and_the_old_ones_no_more(keys: Authenticator) -> None:
+    keys.renew([ApiKey(name="app", tenant="acme", key="pw-renewed")])
+    assert keys.principal({"x-api-key": "pw-renewed"}, None) == APP
+    for old in ("pw-secret-1", "pw-secret-2"):
+        with pytest.raises(CredentialInvalid):
+            keys.principal({"x-api-key": old}, None)
+
+
 @pytest.mark.parametrize(
     "metadata",
     [
