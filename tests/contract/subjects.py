@@ -27,6 +27,7 @@ class Subject:
 
     provider: Provider
     models: Mapping[str, str]
+    lacks: frozenset[str] = frozenset()
 
     def call(self, behaviour: str, *, stream: bool, within_s: float = 10.0, generation: pb.GenerationSettings | None = None) -> Call:
         """A call that makes the provider behave so: text, tools, reasoning, refusal, unwell, limited, account, broken, slow, silent."""
@@ -74,21 +75,49 @@ def script() -> Subject:
     return Subject(Scripted("script", parse({"answers": rules}, "contract"), SystemClock()), {name: name for name in _SCRIPT})
 
 
-def openai(fake: FakeProvider, api_key: str) -> Subject:
-    settings = HttpSettings(dialect="openai", base_url=fake.base_url, api_key=Secret(api_key))
-    return Subject(
-        build("openai", settings, clock=SystemClock(), ids=make_ids()),
-        {
-            "text": "fake~tokens=5",
-            "tools": "fake~tool=2",
-            "reasoning": "fake~reasoning=3",
-            "refusal": "fake~refusal",
-            "unwell": "fake~status=503",
-            "limited": "fake~status=429;retry_after=2",
-            "account": "fake~status=401",
-            "broken": "fake~error_event=4;delay_ms=5",
-            "slow": "fake~tokens=1000;delay_ms=20",
-            "slow whole": "fake~hang=20b",
-            "silent": "fake~hang=head",
-        },
+_FAKE: Mapping[str, str] = {
+    "text": "fake~tokens=5",
+    "tools": "fake~tool=2",
+    "reasoning": "fake~reasoning=3",
+    "refusal": "fake~refusal",
+    "unwell": "fake~status=503",
+    "limited": "fake~status=429;retry_after=2",
+    "account": "fake~status=401",
+    "broken": "fake~error_event=4;delay_ms=5",
+    "slow": "fake~tokens=1000;delay_ms=20",
+    "slow whole": "fake~hang=20b",
+    "silent": "fake~hang=head",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wired:
+    """A dialect before the fake provider."""
+
+    dialect: str  # of registry.SPEAKERS
+    path: str  # of its base URL
+    models: Mapping[str, str]  # those that differ
+    lacks: frozenset[str]  # behaviours that the dialect has no words for
+
+
+WIRED: Mapping[str, Wired] = {
+    "openai": Wired("openai", "/v1", {}, frozenset()),
+    "responses": Wired("openai", "/v1", {}, frozenset({"candidates"})),
+    "anthropic": Wired("anthropic", "", {}, frozenset({"candidates"})),
+    "gemini": Wired("gemini", "/v1beta", {}, frozenset({"refusal"})),
+    "ollama": Wired("ollama", "", {}, frozenset({"candidates", "refusal", "reasoning_tokens"})),
+}
+
+
+def over_http(name: str, fake: FakeProvider, api_key: str) -> Subject:
+    """The provider of a dialect before the fake one. Responses are what OpenAI's models that need them are asked by."""
+    wired = WIRED[name]
+    settings = HttpSettings(
+        dialect=wired.dialect,
+        vendor="openai" if wired.dialect == "openai" else "",
+        base_url=f"{fake.origin}{wired.path}",
+        api_key=Secret(api_key),
+        options={"api": "responses"} if name == "responses" else {},
     )
+    provider = build(wired.dialect, settings, clock=SystemClock(), ids=make_ids())
+    return Subject(provider, {**_FAKE, **wired.models}, wired.lacks)

@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+import orjson
 import pytest
 
 from promptwire import v1 as pb
 from promptwire_server.core.answer import Assembly
+from promptwire_server.core.embedding import EmbedCall
 from promptwire_server.core.errors import (
     CapabilityMissing,
     DeadlineExceeded,
@@ -17,19 +19,21 @@ from promptwire_server.core.errors import (
     UpstreamRateLimited,
 )
 from promptwire_server.core.reply import Ending, Event, Reply
-from tests.contract.subjects import Subject, echo, openai, script
+from tests.contract.subjects import QUESTION, WIRED, Subject, echo, over_http, script
 from tests.faults.fake_provider.process import FakeProvider
 from tests.unit.providers.support import ask, events_of
 
 BOTH = pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+NO_VECTORS = ("script", "anthropic")
+SCHEMA = '{"type":"object","properties":{"city":{"type":"string"}},"required":["city"],"additionalProperties":false}'
 ANSWERS = pytest.mark.parametrize("behaviour", ["text", "tools", "reasoning", "refusal"])
 
 
-@pytest.fixture(params=["echo", "script", "openai"])
+@pytest.fixture(params=["echo", "script", *WIRED])
 async def subject(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
-    if request.param == "openai":
+    if request.param in WIRED:
         fake: FakeProvider = request.getfixturevalue("fake")
-        made = openai(fake, request.getfixturevalue("api_key"))
+        made = over_http(request.param, fake, request.getfixturevalue("api_key"))
     else:
         made = echo() if request.param == "echo" else script()
     yield made
@@ -48,6 +52,9 @@ def comparable(response: pb.ChatResponse) -> pb.ChatResponse:
     copy.CopyFrom(response)
     copy.ClearField("provider_response_id")
     copy.ClearField("provider_extra_json")
+    for part in (part for candidate in copy.candidates for part in candidate.message.parts):
+        if part.HasField("tool_call"):
+            part.tool_call.ClearField("tool_call_id")
     return copy
 
 
@@ -90,6 +97,8 @@ async def test_tool_calls_have_names_arguments_and_ids_of_their_own(subject: Sub
 
 @BOTH
 async def test_a_refusal_is_an_answer(subject: Subject, *, stream: bool) -> None:
+    if "refusal" in subject.lacks:
+        pytest.skip("the dialect has no refusals: the model says no in plain text")
     candidate = (await ask(subject.provider, subject.call("refusal", stream=stream))).candidates[0]
     assert candidate.finish_reason == pb.FINISH_REASON_REFUSAL
     assert candidate.message.parts[0].refusal.text
@@ -102,7 +111,7 @@ async def test_usage_keeps_its_invariants(subject: Subject, behaviour: str, *, s
     assert usage.input_tokens > 0
     assert usage.output_tokens > 0
     assert usage.cached_input_tokens + usage.cache_write_5m_tokens + usage.cache_write_1h_tokens <= usage.input_tokens
-    assert (usage.reasoning_tokens > 0) == (behaviour == "reasoning")
+    assert (usage.reasoning_tokens > 0) == (behaviour == "reasoning" and "reasoning_tokens" not in subject.lacks)
     assert usage.reasoning_tokens <= usage.output_tokens
 
 
@@ -116,6 +125,10 @@ async def test_a_limit_on_the_length_is_kept_and_told(subject: Subject, *, strea
 @BOTH
 async def test_as_many_candidates_come_as_were_asked_for(subject: Subject, *, stream: bool) -> None:
     call = subject.call("text", stream=stream, generation=pb.GenerationSettings(candidate_count=3))
+    if "candidates" in subject.lacks:
+        with pytest.raises(CapabilityMissing, match="candidate_count"):
+            await subject.provider(call)
+        return
     answer = await ask(subject.provider, call)
     assert [candidate.index for candidate in answer.candidates] == [0, 1, 2]
     assert all(candidate.message.parts[0].text for candidate in answer.candidates)
@@ -248,6 +261,66 @@ async def test_what_cannot_be_done_is_refused_before_anything_is_tried(subject: 
     with pytest.raises(CapabilityMissing):
         await subject.provider(call)
     assert not call.trail.attempts
+
+
+@BOTH
+async def test_a_stop_sequence_ends_the_answer_and_is_not_part_of_it(subject: Subject, *, stream: bool) -> None:
+    if subject.provider.name == "script":
+        pytest.skip("a script says what is written")
+    words = (await ask(subject.provider, subject.call("text", stream=stream))).text.split()
+    answer = await ask(subject.provider, subject.call("text", stream=stream, generation=pb.GenerationSettings(stop_sequences=[words[2]])))
+    assert answer.text.split() == words[:2]
+    assert answer.candidates[0].finish_reason == pb.FINISH_REASON_STOP
+
+
+@BOTH
+async def test_an_answer_of_a_schema_fits_it(subject: Subject, *, stream: bool) -> None:
+    if subject.provider.name == "script":
+        pytest.skip("a script says what is written")
+    shape = pb.ResponseFormat(json_schema=pb.JsonSchemaFormat(schema_json=SCHEMA))
+    answer = await ask(subject.provider, subject.call("text", stream=stream, generation=pb.GenerationSettings(response_format=shape)))
+    assert isinstance(orjson.loads(answer.text)["city"], str)
+
+
+@BOTH
+async def test_an_answer_in_any_json_is_an_object(subject: Subject, *, stream: bool) -> None:
+    if subject.provider.name == "script":
+        pytest.skip("a script says what is written")
+    shape = pb.ResponseFormat(json_object=pb.JsonObjectFormat())
+    answer = await ask(subject.provider, subject.call("text", stream=stream, generation=pb.GenerationSettings(response_format=shape)))
+    assert isinstance(orjson.loads(answer.text), dict)
+
+
+@BOTH
+async def test_a_conversation_with_tools_goes_on_from_what_the_model_said(subject: Subject, *, stream: bool) -> None:
+    if subject.provider.name == "script":
+        pytest.skip("a script says what is written")
+    first = subject.call("tools", stream=stream)
+    message = (await ask(subject.provider, first)).candidates[0].message
+    calls = [part.tool_call for part in message.parts if part.HasField("tool_call")]
+    results = [pb.ToolResultPart(tool_call_id=call.tool_call_id, parts=[pb.ContentPart(text="found")]) for call in calls]
+    again = subject.call("tools", stream=stream)
+    del again.request.messages[:]
+    again.request.prompt = ""
+    again.request.messages.add(role=pb.ROLE_USER).parts.add(text=QUESTION)
+    again.request.messages.append(message)
+    again.request.messages.add(role=pb.ROLE_TOOL).parts.extend([pb.ContentPart(tool_result=result) for result in results])
+    answer = await ask(subject.provider, again)
+    assert answer.text
+    assert not again.trail.notices
+
+
+async def test_vectors_come_in_the_order_of_the_texts_or_not_at_all(subject: Subject) -> None:
+    request = pb.EmbedRequest(model=subject.models["text"], texts=["a", "b", "a"], dimensions=4)
+    call = EmbedCall(request, subject.call("text", stream=False))
+    if subject.provider.name in NO_VECTORS:
+        with pytest.raises(CapabilityMissing):
+            await subject.provider.embed(call)
+        return
+    first, second, third = ([*one.values] for one in (await subject.provider.embed(call)).embeddings)
+    assert first == third != second
+    assert len(first) == 4
+    assert call.usage.input_tokens > 0
 
 
 async def test_tokens_can_be_counted(subject: Subject) -> None:

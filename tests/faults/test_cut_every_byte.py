@@ -2,81 +2,19 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
-from promptwire_server.core.clock import SystemClock
 from promptwire_server.core.errors import PromptwireError, StreamInterrupted, UpstreamFailed
 from promptwire_server.core.reply import Event
-from promptwire_server.providers.adapter import Adapter
-from promptwire_server.providers.openai.dialect import OpenAI
-from promptwire_server.providers.openai.facts import ANY
 from promptwire_server.providers.provider import Provider
-from promptwire_server.providers.upstream import Answer, Request
 from tests.faults.upstreams import provider_at
-from tests.unit.providers.support import make_call, make_ids
+from tests.faults.wires import WIRES, Wire, body_of, recorded
+from tests.unit.providers.support import make_call
 
-RECORDINGS = Path(__file__).parent / "recordings"
-FAILING = "error_mid_stream.http"
-OTHERS = ("anthropic_", "gemini_", "ollama_", "responses_")
-STREAMS = sorted(path.name for path in RECORDINGS.glob("*_stream.http") if path.name != FAILING and not path.name.startswith(OTHERS))
-DONE = b"data: [DONE]"
 AT_ONCE = 32  # connections that are cut at the same time
-
-
-def recorded(name: str) -> bytes:
-    return (RECORDINGS / name).read_bytes()
-
-
-def body_of(recording: bytes) -> bytes:
-    """The events, without the head and the chunk sizes."""
-    body, rest = b"", recording.partition(b"\r\n\r\n")[2]
-    while rest:
-        size, _, rest = rest.partition(b"\r\n")
-        body += rest[: int(size, 16)]
-        rest = rest[int(size, 16) + 2 :]
-    return body
-
-
-@dataclass
-class Cut:
-    """A stream of these reads and then the end."""
-
-    reads: Iterator[bytes]
-    status: int = 200
-    headers: Mapping[str, str] = field(default_factory=lambda: {"content-type": "text/event-stream"})
-
-    async def read(self) -> bytes:
-        return next(self.reads, b"")
-
-    def progress(self) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
-
-    def finish(self) -> None:
-        pass
-
-
-@dataclass
-class Memory:
-    """An upstream whose every stream is the given one."""
-
-    stream: Cut
-
-    async def open(self, request: Request) -> Cut:
-        return self.stream
-
-    async def fetch(self, request: Request) -> Answer:
-        raise NotImplementedError
-
-    async def aclose(self) -> None:
-        pass
 
 
 Heard = dict[tuple[int, int, str], str]
@@ -110,39 +48,57 @@ def check(said: Heard, error: PromptwireError | None, truth: Heard) -> None:
         assert isinstance(error, StreamInterrupted if said else StreamInterrupted | UpstreamFailed)
 
 
-def in_memory(reads: list[bytes]) -> Adapter:
-    return Adapter("openai", Memory(Cut(iter(reads))), OpenAI("openai", ANY, make_ids()), clock=SystemClock())
-
-
 def halved(body: bytes) -> list[bytes]:
     at = len(body) // 2
     return [part for part in (body[:at], body[at:]) if part]
 
 
-@pytest.mark.parametrize("name", STREAMS)
-async def test_a_stream_cut_anywhere_tells_no_lie(name: str) -> None:
+STREAMS = [(wire, name) for wire in WIRES for name in wire.recordings("_stream") if "error" not in name]
+FAILING = [(wire, name) for wire in WIRES for name in wire.recordings("error_mid_stream")]
+
+
+@pytest.mark.parametrize(("wire", "name"), STREAMS, ids=lambda value: getattr(value, "name", value))
+async def test_a_stream_cut_anywhere_tells_no_lie(wire: Wire, name: str) -> None:
     body = body_of(recorded(name))
-    truth, failure = await heard(in_memory([body]))
+    truth, failure = await heard(wire.provider([body]), wire.model)
     assert failure is None
     assert truth
-    marker = body.index(DONE) + len(DONE)
+    marker = wire.sure_from(body)
     for cut in range(len(body) + 1):
-        said, error = await heard(in_memory(halved(body[:cut])))
+        said, error = await heard(wire.provider(halved(body[:cut])), wire.model)
         check(said, error, truth)
-        assert (error is None) == (cut >= marker), f"cut at byte {cut}"
+        assert error is not None or cut >= marker, f"cut at byte {cut}"
+        assert error is None or cut < len(body.rstrip()), f"cut at byte {cut}"
 
 
-async def test_a_stream_that_fails_midway_never_ends_well_however_it_is_cut() -> None:
-    body = body_of(recorded(FAILING))
+@pytest.mark.parametrize(("wire", "name"), FAILING, ids=lambda value: getattr(value, "name", value))
+async def test_a_stream_that_fails_midway_never_ends_well_however_it_is_cut(wire: Wire, name: str) -> None:
+    body = body_of(recorded(name))
     for cut in range(len(body) + 1):
-        _, error = await heard(in_memory(halved(body[:cut])))
+        _, error = await heard(wire.provider(halved(body[:cut])), wire.model)
         assert error is not None, f"cut at byte {cut}"
 
 
-@pytest.mark.parametrize("name", STREAMS)
-async def test_a_stream_that_arrives_byte_by_byte_is_the_same(name: str) -> None:
+@pytest.mark.parametrize(("wire", "name"), STREAMS, ids=lambda value: getattr(value, "name", value))
+async def test_a_stream_in_two_reads_is_the_same_wherever_they_meet(wire: Wire, name: str) -> None:
     body = body_of(recorded(name))
-    assert await heard(in_memory([bytes([byte]) for byte in body])) == await heard(in_memory([body]))
+    truth = await heard(wire.provider([body]), wire.model)
+    for cut in range(1, len(body)):
+        assert await heard(wire.provider([body[:cut], body[cut:]]), wire.model) == truth, f"cut at byte {cut}"
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 64, 1000])
+@pytest.mark.parametrize(("wire", "name"), STREAMS, ids=lambda value: getattr(value, "name", value))
+async def test_a_stream_that_arrives_in_small_pieces_is_the_same(wire: Wire, name: str, size: int) -> None:
+    body = body_of(recorded(name))
+    pieces = [body[at : at + size] for at in range(0, len(body), size)]
+    assert await heard(wire.provider(pieces), wire.model) == await heard(wire.provider([body]), wire.model)
+
+
+@pytest.mark.parametrize("wire", WIRES, ids=lambda wire: wire.name)
+def test_every_dialect_has_recordings(wire: Wire) -> None:
+    assert len([name for of, name in STREAMS if of is wire]) >= 3
+    assert wire.recordings("_whole")
 
 
 @asynccontextmanager
@@ -169,8 +125,8 @@ async def cutting(recording: bytes, how: str) -> AsyncIterator[str]:
 @pytest.mark.parametrize("how", ["fin", "rst"])
 async def test_a_connection_cut_anywhere_tells_no_lie(how: str) -> None:
     recording = recorded("text_stream.http")
-    truth, _ = await heard(in_memory([body_of(recording)]))
-    marker = recording.index(DONE) + len(DONE)
+    truth, _ = await heard(WIRES[0].provider([body_of(recording)]))
+    marker = WIRES[0].sure_from(recording)
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def one(provider: Provider, cut: int) -> None:

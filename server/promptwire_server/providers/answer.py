@@ -86,7 +86,10 @@ class Answer(ABC):
 
     def whole(self, body: JsonObject) -> pb.ChatResponse:
         """The answer that is one object. Raises UpstreamError."""
-        self.from_wire(body, [])
+        out: list[Event] = []
+        self.from_wire(body, out)
+        for lane in self.lanes.values():
+            lane.finished(out)  # for calls that never got a name, which have no id until they begin
         return self.response(with_parts=True)
 
     def end(self, out: list[Event]) -> None:
