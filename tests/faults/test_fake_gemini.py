@@ -1,5 +1,6 @@
 """Google's official SDK drives the provider's Gemini dialect; what it parses is what the ledger says was sent."""
 
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -85,7 +86,8 @@ async def test_of_parallel_calls_the_first_is_signed(sdk: Driver, *, stream: boo
     entry = await sdk.agreed(heard)
     calls = heard.calls()
     assert [call.name for call in calls] == ["get_weather", "get_time"]
-    assert [{"id": call.id, "name": call.name, "arguments": call.args} for call in calls] == entry["said"]["choices"][0]["tool_calls"]
+    said = [(call["id"], call["name"], json.loads(call["arguments"])) for call in entry["said"]["choices"][0]["tool_calls"]]
+    assert [(call.id, call.name, call.args) for call in calls] == said
     assert [part.thought_signature is not None for part in heard.parts()] == [True, False]
 
 

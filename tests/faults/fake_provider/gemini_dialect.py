@@ -21,7 +21,7 @@ from tests.faults.fake_provider.gemini_errors import (
     usual,
 )
 from tests.faults.fake_provider.gemini_names import plain
-from tests.faults.fake_provider.gemini_parts import Shape, arguments, call_ids, finish_of
+from tests.faults.fake_provider.gemini_parts import Shape, call_ids, finish_of
 from tests.faults.fake_provider.model_name import model_of
 from tests.faults.fake_provider.reply import Call, Event, Headers, JsonObject, Reply
 from tests.faults.fake_provider.script import Sse, base_of
@@ -186,8 +186,7 @@ def _said(answer: Answer, shape: Shape) -> JsonObject:
             "reasoning": "".join(choice.reasoning),
             "refusal": "",
             "tool_calls": [
-                {"name": one.name, "arguments": arguments(one)} | call_id
-                for one, call_id in zip(choice.calls, call_ids(choice, shape.content), strict=True)
+                asdict(one) | {"id": call_id.get("id")} for one, call_id in zip(choice.calls, call_ids(choice, shape.content), strict=True)
             ],
             "finish_reason": finish_of(choice, shape.content),
         }
