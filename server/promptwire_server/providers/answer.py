@@ -107,7 +107,7 @@ class Answer(ABC):
 
     def number(self, index: Json) -> int:
         """The number of a candidate. Raises UpstreamFailed for what is none."""
-        if not isinstance(index, int) or not 0 <= index < _MOST_CANDIDATES:
+        if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index < _MOST_CANDIDATES:
             raise failed(self.provider, "it sent a candidate whose index is none")
         return index
 
