@@ -50,6 +50,8 @@ class ChatAnswer(Answer):
             self._choice(object_in(choice), out)
         if not self.lanes:
             raise failed(self.provider, "its answer has no choices")
+        for lane in self._chat.values():
+            lane.close(out)
 
     def cut_off(self, rest: str, out: list[Event]) -> None:
         """The marker counts without its blank line; anything else that was cut off does not."""

@@ -5,22 +5,23 @@ from collections.abc import Callable
 from promptwire import v1 as pb
 from promptwire_server.core.reply import Event
 from promptwire_server.providers.call_ids import CallIds
-from promptwire_server.providers.growing import Growing, decoded
+from promptwire_server.providers.growing import decoded
 from promptwire_server.providers.json_value import Json, JsonObject, dumped, list_in, object_in, text_in
 from promptwire_server.providers.lane import Lane
+from promptwire_server.providers.openai.calls import ToolCalls
 from promptwire_server.providers.openai.details import Details
 
 
 class ChatLane(Lane):
     """One candidate while it grows."""
 
-    __slots__ = ("_audio_type", "_details", "_tools", "shape")
+    __slots__ = ("_audio_type", "_calls", "_details", "shape")
 
     def __init__(self, index: int, provider: str, ids: CallIds, *, audio_type: str) -> None:
         super().__init__(index, provider, ids)
         self.shape: frozenset[str] = frozenset()  # of the wire's choice, as last looked through
         self._audio_type = audio_type
-        self._tools: dict[int, Growing] = {}
+        self._calls = ToolCalls(self)
         self._details = Details()
 
     def take(self, fragment: JsonObject, out: list[Event]) -> None:
@@ -37,6 +38,15 @@ class ChatLane(Lane):
             self.note(name, fragment[name])
         if self.logprobs:
             self.tail_of_logprobs(out)
+
+    def close(self, out: list[Event]) -> None:
+        """Nothing more comes. Not called when the answer broke off."""
+        self._calls.close(out)
+
+    def finished(self, out: list[Event]) -> None:
+        """See Lane."""
+        self.close(out)
+        super().finished(out)
 
     def _reasoning_details(self, details: list[Json], out: list[Event], *, shown: bool) -> None:
         text = self._details.take(details)
@@ -100,46 +110,7 @@ class ChatLane(Lane):
                 out.append(Event(part_delta={**part.where, "data": image}))
 
     def _tool_calls(self, value: Json, out: list[Event]) -> None:
-        for position, item in enumerate(map(object_in, list_in(value))):
-            if "custom" in item:
-                self.foreign("custom", item, out)
-            else:
-                self._tool_call(position, item, out)
-
-    def _tool_call(self, position: int, item: JsonObject, out: list[Event]) -> None:
-        function = object_in(item.get("function"))
-        part = self._tool_part(position, item, function)
-        part.wire_id = part.wire_id or text_in(item.get("id")).strip()
-        if not part.begun:
-            part.name = text_in(function.get("name")) or part.name
-        arguments = function.get("arguments")
-        if isinstance(arguments, dict):
-            arguments = dumped(arguments)
-        if not part.begun:
-            if isinstance(arguments, str) and arguments:
-                part.pieces.append(arguments)
-            if part.name:
-                self.begin(part, out)
-                if part.pieces:
-                    out.append(Event(part_delta={**part.where, "arguments_json": "".join(part.pieces)}))
-        elif isinstance(arguments, str) and arguments:
-            self.grow(part, "arguments_json", arguments, out)
-
-    def _tool_part(self, position: int, item: JsonObject, function: JsonObject) -> Growing:
-        """The call that this fragment belongs to. Some vendors number every call 0, or none: a new name and id then mean a new call."""
-        said = item.get("index")
-        number = said if isinstance(said, int) and not isinstance(said, bool) else None
-        key = number if number is not None else (max(self._tools, default=-1) if self._tools and not function.get("name") else position)
-        known = self._tools.get(key)
-        if known is not None:
-            said_id = text_in(item.get("id")).strip()
-            differs = said_id != known.wire_id if said_id else number is None
-            if not (differs and known.begun and function.get("name")):
-                return known
-            key = max(self._tools) + 1
-        part = self.open("tool_call")
-        self._tools[key] = part
-        return part
+        self._calls.take(list_in(value), out)
 
 
 _TAKERS: dict[str, Callable[[ChatLane, Json, list[Event]], None]] = {

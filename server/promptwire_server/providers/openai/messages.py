@@ -8,6 +8,8 @@ from promptwire_server.core.call import Call
 from promptwire_server.core.errors import InvalidRequest
 from promptwire_server.providers import asked
 from promptwire_server.providers.json_value import Json, JsonObject, object_in, parsed_object, text_in
+from promptwire_server.providers.openai import custom, states
+from promptwire_server.providers.openai.cache import CacheHints
 from promptwire_server.providers.openai.facts import Facts
 from promptwire_server.providers.openai.media import media_to_wire
 
@@ -19,6 +21,7 @@ _ROLES = {
     pb.ROLE_ASSISTANT: "assistant",
     pb.ROLE_TOOL: "tool",
 }
+_PLAIN = {"type", "text"}
 _ERROR = "Error: "  # the dialect has no mark for a tool that failed, and the model must know
 
 
@@ -29,6 +32,8 @@ class Messages:
         self._call = call
         self._provider = provider
         self._facts = facts
+        self._hints = CacheHints(call, facts)
+        self._custom = custom.names_of(call.request.generation, provider)
 
     def to_wire(self) -> list[Json]:
         """The messages. Raises InvalidRequest or CapabilityMissing with the path of the part; notes what it drops."""
@@ -75,16 +80,16 @@ class Messages:
             kind = part.WhichOneof("content")
             where = f"{path}.parts[{position}]"
             if kind == "text":
-                items.append({"type": "text", "text": part.text})
+                items.append(self._hints.mark({"type": "text", "text": part.text}, part, where))
             elif kind == "media":
-                items.append(media_to_wire(part.media, self._facts, f"{where}.media"))
+                items.append(self._hints.mark(media_to_wire(part.media, self._facts, f"{where}.media"), part, where))
             elif kind == "provider_part":
                 items.extend(self._provider_part(part.provider_part, where))
             elif kind is None:
                 raise InvalidRequest.at(where, "is empty; set text, media or another kind of part")
             else:
                 raise InvalidRequest.at(where, f"a {kind} part belongs into a message of the assistant's")
-        if len(items) == 1 and object_in(items[0]).get("type") == "text":
+        if len(items) == 1 and object_in(items[0]).keys() == _PLAIN and parts[0][1].HasField("text"):
             return object_in(items[0])["text"]
         return items
 
@@ -96,15 +101,17 @@ class Messages:
         for position, part in parts:
             where = f"{path}.parts[{position}]"
             kind = part.WhichOneof("content")
+            self._hints.unmet(part, where)
+            state = asked.state_of(part, self._call, self._provider, where)
             if kind == "tool_call":
-                calls.append(_tool_call(part.tool_call, where))
+                calls.append(_tool_call(part.tool_call, where, free=state == states.CUSTOM or part.tool_call.name in self._custom))
             elif kind == "provider_part":
                 calls.extend(self._provider_part(part.provider_part, where))
-            elif kind == "media" and not part.HasField("provider_state"):
+            elif kind == "media" and not state:
                 asked.part_dropped(self._call, self._provider, f"{where}.media", "it takes no media of earlier answers")
             elif kind is None:
                 raise InvalidRequest.at(where, "is empty; set text, media or another kind of part")
-            wire.update(self._state(part, where))
+            wire.update(self._state(part, state, where))
         if refusal:
             wire["refusal"] = refusal
         if calls:
@@ -112,10 +119,14 @@ class Messages:
         wire["content"] = text if text or not (calls or refusal or "audio" in wire) else None
         return wire
 
-    def _state(self, part: pb.ContentPart, where: str) -> JsonObject:
+    def _state(self, part: pb.ContentPart, state: bytes, where: str) -> JsonObject:
         """What the vendor wants back beside the part itself."""
-        if state := asked.state_of(part, self._call, self._provider, where):
-            return parsed_object(state) or {}
+        if states.is_item(state):
+            if part.HasField("reasoning"):
+                asked.part_dropped(self._call, self._provider, where, "it came from the Responses API, which alone takes it back")
+            return {}
+        if state:
+            return {} if state == states.CUSTOM else parsed_object(state) or {}
         if not part.reasoning.text:
             return {}
         if self._facts.reasoning_back:
@@ -146,7 +157,9 @@ class Messages:
         return content
 
 
-def _tool_call(call: pb.ToolCallPart, where: str) -> JsonObject:
+def _tool_call(call: pb.ToolCallPart, where: str, *, free: bool) -> JsonObject:
     if not call.tool_call_id or not call.name:
         raise InvalidRequest.at(f"{where}.tool_call", "needs tool_call_id and name; send the model's messages back unchanged")
+    if free:
+        return {"id": call.tool_call_id, "type": "custom", "custom": {"name": call.name, "input": custom.input_of(call.arguments_json)}}
     return {"id": call.tool_call_id, "type": "function", "function": {"name": call.name, "arguments": call.arguments_json}}

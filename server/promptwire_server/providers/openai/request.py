@@ -12,6 +12,7 @@ from promptwire_server.providers.json_value import parsed_object
 from promptwire_server.providers.openai.facts import Facts
 from promptwire_server.providers.openai.messages import Messages
 from promptwire_server.providers.openai.tools import tools_to_wire
+from promptwire_server.providers.openai.which import more_of
 
 # JSON of the caller's (schemas, options) stands in it as orjson.Fragment: property order and large numbers stay as they are.
 Wire: TypeAlias = dict[str, object]
@@ -43,8 +44,7 @@ def to_wire(call: Call, provider: str, facts: Facts) -> Wire:
         wire["stream"] = True
         if facts.stream_options:
             wire["stream_options"] = {"include_usage": True}
-    more = asked.options(call.request.generation.provider_options_json, provider, _PROTECTED, "generation.provider_options_json")
-    return asked.merged(wire, more)
+    return asked.merged(wire, more_of(call, provider, _PROTECTED))
 
 
 def body_of(wire: Wire) -> bytes:
