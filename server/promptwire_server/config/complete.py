@@ -40,8 +40,9 @@ class Completion:
             cache=self._file.cache,
             secrets=self._file.secrets,
             usage=self._file.usage,
+            model_facts=dict(self._file.model_facts),
             path=path,
-            notices=tuple(notices),
+            notices=(*notices, *self._unused_facts(providers)),
             origins=dict(self._tree.origins),
         )
 
@@ -98,6 +99,12 @@ class Completion:
         chosen = self._file.default_model
         if chosen and (problem := _problem(chosen, providers, self._file.models)):
             self._fault(("default_model",), problem)
+
+    def _unused_facts(self, providers: Mapping[str, Provider]) -> Iterable[str]:
+        """Facts that nothing will ask for. No fault: a file of facts may serve servers with different providers."""
+        for name in self._file.model_facts:
+            if problem := _problem(name, providers, {}):
+                yield f"model_facts is of no use: {problem}"
 
     def _default_model(self, providers: Mapping[str, Provider]) -> str:
         if self._file.default_model:

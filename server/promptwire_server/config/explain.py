@@ -42,7 +42,9 @@ def faults_of(error: ValidationError, tree: Tree) -> list[Fault]:
 
 def _fault(details: ErrorDetails, tree: Tree) -> Fault:
     path = _path([str(key) for key in details["loc"]])
-    if path[-1:] == ("[key]",):
+    if path[-1:] == ("[key]",) and details["type"] == "value_error":
+        path, message = path[:-1], _message(details, path)
+    elif path[-1:] == ("[key]",):
         path = path[:-1]
         message = "is no good name: letters, digits and . _ - : only, at most 64, the first a letter or digit"
     elif details["type"] == "extra_forbidden":

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
+from promptwire_server.config.model_facts import ModelFacts, ModelName
 from promptwire_server.config.secret_stores import Secrets
 from promptwire_server.config.section import Bytes, Listen, Name, Seconds, SecretText, Section
 from promptwire_server.config.units import Address
@@ -284,6 +285,11 @@ class File(Section):
         default_factory=dict,
         description="Aliases: a name of your own for one model, or for several to try in order.",
         examples=[{"fast": "openai/gpt-4o-mini", "best": {"targets": ["openai/gpt-4o", "groq/llama-3.3-70b-versatile"]}}],
+    )
+    model_facts: dict[ModelName, ModelFacts] = Field(
+        default_factory=dict,
+        description="What you know of a model better than its vendor's list and the published prices do, by provider/model.",
+        examples=[{"openai/gpt-4o-mini": {"input_usd_per_1m": "0.15", "output_usd_per_1m": "0.60", "context_window": 128000}}],
     )
     providers: dict[Name, Provider | None] = Field(
         default_factory=dict,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from promptwire_server.config.model import Alias, Auth, Cache, Logs, Provider, Server, Usage
+from promptwire_server.config.model_facts import ModelFacts
 from promptwire_server.config.secret_stores import Secrets
 
 KeyPath = tuple[str, ...]  # e.g. ("auth", "api_keys", "0", "key")
@@ -37,6 +38,7 @@ class Settings:
     cache: Cache = field(default_factory=lambda: Cache.model_validate({}))
     usage: Usage = field(default_factory=lambda: Usage.model_validate({}))
     secrets: Secrets = field(default_factory=lambda: Secrets.model_validate({}))
+    model_facts: Mapping[str, ModelFacts] = field(default_factory=dict)  # by "provider/model"
     path: Path | None = None  # the file that was read
     notices: tuple[str, ...] = ()  # what the operator should know at start
     origins: Mapping[KeyPath, Origin] = field(default_factory=dict)

@@ -17,6 +17,7 @@ def dump(settings: Settings) -> str:
         secrets=settings.secrets,
         default_model=settings.default_model,
         models=dict(settings.models),
+        model_facts=dict(settings.model_facts),
         providers=dict(settings.providers) if "echo" in settings.providers else {**settings.providers, "echo": None},
         cache=settings.cache,
         usage=settings.usage,
