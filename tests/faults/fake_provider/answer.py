@@ -110,6 +110,13 @@ def respond(ask: Ask, content: Content) -> Answer:
     return Answer(choices, usage)
 
 
+def spoken(choice: Choice, content: Content) -> tuple[str, ...]:
+    """Return the text's tokens where a scripted text may go before a refusal or calls as well."""
+    if choice.refusal or choice.calls:
+        return tokenise(content.text or "")
+    return choice.tokens
+
+
 def prompt_tokens(messages: Messages) -> int:
     return sum(count_tokens(text_of(m.get("content"))) for m in messages)
 

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tests.faults.fake_provider import seal
-from tests.faults.fake_provider.answer import Choice, ToolCall
+from tests.faults.fake_provider.answer import Choice, ToolCall, spoken
 from tests.faults.fake_provider.reply import Identity, JsonObject
 from tests.faults.fake_provider.script import Content
-from tests.faults.fake_provider.words import count_tokens, tokenise, words
+from tests.faults.fake_provider.words import count_tokens, words
 
 THINKING = "anthropic thinking"
 REDACTED = "anthropic redacted_thinking"
@@ -49,13 +49,6 @@ class Shape:
 
 def blocks(choice: Choice, shape: Shape) -> tuple[Block, ...]:
     return tuple(_blocks(choice, shape))
-
-
-def spoken(choice: Choice, content: Content) -> tuple[str, ...]:
-    """Return the text's tokens; a scripted text goes before a refusal or calls as well."""
-    if choice.refusal or choice.calls:
-        return tokenise(content.text or "")
-    return choice.tokens
 
 
 def call_ids(choice: Choice, shape: Shape) -> list[str | None]:

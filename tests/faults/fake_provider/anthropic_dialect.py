@@ -6,8 +6,8 @@ from typing import Any
 
 from tests.faults.fake_provider import anthropic_wire as wire
 from tests.faults.fake_provider import sse
-from tests.faults.fake_provider.answer import Ask, prompt_tokens, respond, text_of
-from tests.faults.fake_provider.anthropic_blocks import Shape, blocks, call_ids, spoken
+from tests.faults.fake_provider.answer import Ask, prompt_tokens, respond, spoken, text_of
+from tests.faults.fake_provider.anthropic_blocks import Shape, blocks, call_ids
 from tests.faults.fake_provider.anthropic_checks import VERSIONS, problem
 from tests.faults.fake_provider.anthropic_errors import (
     BAD_JSON,

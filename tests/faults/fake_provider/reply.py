@@ -57,7 +57,8 @@ class Reply:
     `error_event` the error that this dialect would put in its place: the timeline
     makes broken events of both without knowing the dialect.
     `text_from` is after how many events such a text may stand. `trailer` is the dialect's
-    terminal marker, `ping` its own sign of life if it has one, `bad_json` an event whose
+    terminal marker, `ping` its own sign of life if it has one and
+    `ping_from` after how many events it may be sent, `bad_json` an event whose
     JSON ends too early, where the usual one would be passed over. `said` goes to the ledger.
     `sse` is False for a stream that is no server-sent events: no comments in it then.
     """
@@ -72,6 +73,7 @@ class Reply:
     error_event: bytes = b""
     text_from: int = 0
     ping: bytes = b""
+    ping_from: int = 0
     bad_json: bytes = b""
     said: JsonObject = field(default_factory=dict)
     sse: bool = True

@@ -8,6 +8,7 @@ from base64 import b64decode, b64encode
 KEY = b"the fake provider's own"
 SALT_BYTES = 16
 MAC_BYTES = 64
+TAG_DIGITS = 24
 
 
 def signature(purpose: str, text: str, salt: str) -> str:
@@ -34,6 +35,11 @@ def unwrapped(purpose: str, seal: object) -> str | None:
     raw = _decoded(seal)
     data = raw[SALT_BYTES + MAC_BYTES :]
     return data.decode() if _is_ours(raw, purpose, data) else None
+
+
+def tag(purpose: str, text: str) -> str:
+    """Return a short seal of hexadecimal digits, always the same for a text."""
+    return hmac.digest(KEY, f"{purpose}\0{text}".encode(), "sha256").hex()[:TAG_DIGITS]
 
 
 def _decoded(seal: object) -> bytes:

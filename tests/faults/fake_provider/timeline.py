@@ -130,10 +130,10 @@ def _whole(reply: Reply, script: Script) -> list[Step]:
 def _streamed(reply: Reply, script: Script) -> list[Step]:
     if script.breaks.huge_line:
         return [Body(b"data: " if reply.sse else b""), *filler(script.breaks.huge_line)]
-    pings = _pings(reply, script)
+    steps, pings = _paced(reply, script), _pings(reply, script)
     if pings and script.sse.pings == FOREVER:
-        return pings
-    steps = [*pings, *_paced(reply, script)]
+        return cut(steps, Point(PointKind.EVENT, reply.ping_from), pings)
+    steps = insert(steps, Point(PointKind.EVENT, reply.ping_from), pings)
     steps = _with_broken_events(steps, reply, script)
     steps.append(Wait(script.timing.last_ms))
     if reply.trailer and script.breaks.error_event is None:
