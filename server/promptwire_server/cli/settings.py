@@ -10,7 +10,7 @@ from promptwire_server import config
 from promptwire_server.cli.exits import CommandError, complain
 from promptwire_server.config.file import is_path, unset_or
 from promptwire_server.config.tree import Raw
-from promptwire_server.providers.registry import VENDORS
+from promptwire_server.providers.vendors import VENDORS
 
 Flags = Mapping[str, str | bool | None]  # by dotted key path; None was not given
 

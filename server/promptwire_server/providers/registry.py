@@ -1,7 +1,7 @@
-"""Registry: the kinds of providers, and the vendors that differ only in data. A new vendor of a known dialect is a row."""
+"""Registry: the kinds of providers, and how each is made. The vendors, which differ only in data, are rows of `vendors`."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from promptwire_server.core.clock import Clock
 from promptwire_server.core.ids import Ids
@@ -13,11 +13,12 @@ from promptwire_server.providers.echo import Echo
 from promptwire_server.providers.ollama.dialect import Ollama
 from promptwire_server.providers.ollama.headers import headers as ollama_headers
 from promptwire_server.providers.openai.dialect import OpenAI
-from promptwire_server.providers.openai.facts import ANY, OPENAI, Facts
+from promptwire_server.providers.openai.facts import ANY, Facts
 from promptwire_server.providers.openai.headers import headers as openai_headers
 from promptwire_server.providers.provider import Provider
 from promptwire_server.providers.settings import HttpSettings
 from promptwire_server.providers.upstream import Endpoint
+from promptwire_server.providers.vendors import vendor_of
 
 ScriptSettings = script.Settings
 
@@ -45,32 +46,6 @@ SPEAKERS: Mapping[str, Speaker] = {
 KINDS = (*SPEAKERS, "echo", "script")
 
 
-@dataclass(frozen=True, slots=True)
-class Vendor:
-    """A vendor with a name that people know."""
-
-    name: str
-    dialect: str  # one of KINDS
-    base_url: str
-    key_variables: tuple[str, ...]  # environment variables that hold its key, first choice first
-    url_variables: tuple[str, ...] = ()  # and its address
-    default_model: str = ""
-    facts: Facts = field(default=ANY)
-
-
-VENDORS = (
-    Vendor(
-        name="openai",
-        dialect="openai",
-        base_url="https://api.openai.com/v1",
-        key_variables=("OPENAI_API_KEY",),
-        url_variables=("OPENAI_BASE_URL",),
-        default_model="gpt-4o-mini",
-        facts=OPENAI,
-    ),
-)
-
-
 def build(name: str, settings: Settings, *, clock: Clock, ids: Ids) -> Provider:
     """The provider of these settings. Raises BadScript for a script file that is wrong, ValueError without an address."""
     match settings:
@@ -80,16 +55,6 @@ def build(name: str, settings: Settings, *, clock: Clock, ids: Ids) -> Provider:
             return script.Scripted.from_file(name, settings, clock)
         case EchoSettings():
             return Echo(clock, name=name)
-
-
-def vendor_of(name: str, settings: HttpSettings) -> Vendor | None:
-    """The row of the vendor that is named, else of the one at the address, else of the one with the provider's name."""
-    if settings.vendor:
-        return next((vendor for vendor in VENDORS if vendor.name == settings.vendor), None)
-    if settings.base_url:
-        at = settings.base_url.rstrip("/")
-        return next((vendor for vendor in VENDORS if vendor.base_url == at), None)
-    return next((vendor for vendor in VENDORS if vendor.name == name), None)
 
 
 def _over_http(name: str, settings: HttpSettings, clock: Clock, ids: Ids) -> Provider:

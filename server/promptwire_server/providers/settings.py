@@ -12,7 +12,7 @@ class HttpSettings:
     """One account at one vendor, or one server of the operator's own."""
 
     dialect: str  # one of registry.SPEAKERS
-    vendor: str = ""  # a row of registry.VENDORS; default: the one of the provider's name, or of the address
+    vendor: str = ""  # a row of vendors.VENDORS; default: see vendors.vendor_of
     api_key: Secret | None = None
     base_url: str | None = None  # default: the vendor's
     headers: Mapping[str, str] = field(default_factory=dict)  # besides the credential's

@@ -8,15 +8,11 @@ from promptwire_server.core.clock import SystemClock
 from promptwire_server.core.secret import Secret
 from promptwire_server.providers.adapter import Adapter
 from promptwire_server.providers.echo import Echo
-from promptwire_server.providers.registry import KINDS, VENDORS, EchoSettings, ScriptSettings, Settings, build, vendor_of
+from promptwire_server.providers.registry import EchoSettings, ScriptSettings, Settings, build
 from promptwire_server.providers.script import Scripted
 from promptwire_server.providers.settings import HttpSettings
+from promptwire_server.providers.vendors import VENDORS, vendor_of
 from tests.unit.providers.support import make_ids
-
-
-def test_every_vendor_speaks_a_dialect_that_there_is() -> None:
-    assert all(vendor.dialect in KINDS for vendor in VENDORS)
-    assert len({vendor.name for vendor in VENDORS}) == len(VENDORS)
 
 
 def test_each_kind_of_settings_builds_its_provider(tmp_path: Path) -> None:
@@ -34,11 +30,19 @@ def test_each_kind_of_settings_builds_its_provider(tmp_path: Path) -> None:
 
 
 def test_a_vendor_is_known_by_its_name_or_its_address() -> None:
-    assert isinstance(build("openai", HttpSettings(dialect="openai", api_key=Secret("sk")), clock=SystemClock(), ids=make_ids()), Adapter)
+    made = build("openai", HttpSettings(dialect="openai", api_key=Secret("sk")), clock=SystemClock(), ids=make_ids())
+    assert isinstance(made, Adapter)
     assert vendor_of("mine", HttpSettings(dialect="openai", base_url="https://api.openai.com/v1/")) is VENDORS[0]
     assert vendor_of("openai", HttpSettings(dialect="openai")) is VENDORS[0]
     assert vendor_of("mine", HttpSettings(dialect="openai", vendor="openai", base_url="http://127.0.0.1:8000/v1")) is VENDORS[0]
     assert vendor_of("openai", HttpSettings(dialect="openai", base_url="http://127.0.0.1:8000/v1")) is None
+    assert vendor_of("mine", HttpSettings(dialect="openai", base_url="http://127.0.0.1:8000/v1")) is None
+
+
+def test_a_vendor_keeps_its_facts_wherever_it_is_reached() -> None:
+    vendor = vendor_of("groq", HttpSettings(dialect="openai", base_url="http://egress.example/groq"))
+    assert vendor is not None
+    assert vendor.name == "groq"
 
 
 def test_an_address_is_needed_where_none_is_known() -> None:
