@@ -20,6 +20,8 @@ _ACCOUNT_CODES = frozenset(
         "insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "invalid_api_key", "account_deactivated",
         "access_terminated", "quota_exceeded", "credit_balance_too_low", "authentication_error", "permission_error", "billing_error",
         "insufficient_credits", "insufficient_balance", "payment_required", "organization_deactivated",
+        "api_key_invalid", "api_key_service_blocked", "billing_disabled", "consumer_suspended", "service_disabled",
+        "unauthenticated", "permission_denied", "failed_precondition",
     }
 )  # fmt: skip
 _CONTEXT_CODES = frozenset({"context_length_exceeded", "string_above_max_length", "context_window_exceeded", "prompt_too_long"})
@@ -27,9 +29,15 @@ _POLICY_CODES = frozenset(
     {"content_policy_violation", "content_filter", "moderation_blocked", "safety", "responsible_ai_policy_violation"}
 )  # fmt: skip
 _MODEL_CODES = frozenset({"model_not_found", "model_not_available", "model_decommissioned", "deploymentnotfound", "unknown_model"})
-_RATE_CODES = frozenset({"rate_limit_exceeded", "rate_limit_error", "too_many_requests", "rate_limited", "tokens", "requests"})
-_OVERLOAD_CODES = frozenset({"overloaded_error", "engine_overloaded", "engine_overloaded_error", "overloaded", "server_overloaded"})
-_INVALID_CODES = frozenset({"invalid_request_error", "invalid_request", "bad_request", "unsupported_parameter", "unsupported_value"})
+_RATE_CODES = frozenset(
+    {"rate_limit_exceeded", "rate_limit_error", "too_many_requests", "rate_limited", "tokens", "requests", "resource_exhausted"}
+)
+_OVERLOAD_CODES = frozenset(
+    {"overloaded_error", "engine_overloaded", "engine_overloaded_error", "overloaded", "server_overloaded", "unavailable"}
+)
+_INVALID_CODES = frozenset(
+    {"invalid_request_error", "invalid_request", "bad_request", "unsupported_parameter", "unsupported_value", "invalid_argument"}
+)
 # The vendors that say it in words only (vLLM, TGI, llama.cpp, Mistral and others of OpenAI's shape), lower case.
 _CONTEXT_WORDS = (
     "context length",
@@ -39,6 +47,7 @@ _CONTEXT_WORDS = (
     "too many tokens",
     "prompt is too long",
     "input is too long",
+    "input token count",
 )
 _MODEL_WORDS = ("model", "deployment")
 _OVERLOADED = (503, 529)
