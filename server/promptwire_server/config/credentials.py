@@ -44,10 +44,11 @@ def credentials(value: object, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Cr
     """Every credential within a section, a mapping or a list, with its key path."""
     match value:
         case Credential():
-            yield (*path[:-1], f"{path[-1]}_file") if value.reference.store == "file" else path, value
+            yield path, value
         case BaseModel():
             for name, field in type(value).model_fields.items():
-                yield from credentials(getattr(value, name), (*path, field.alias or name))
+                key = f"{name}_file" if getattr(value, f"{name}_file", None) is not None else field.alias or name
+                yield from credentials(getattr(value, name), (*path, key))
         case Mapping():
             for key, inner in value.items():
                 yield from credentials(inner, (*path, str(key)))

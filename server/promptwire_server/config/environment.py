@@ -10,6 +10,7 @@ import yaml
 
 from promptwire_server.config.fault import Fault
 from promptwire_server.config.file import is_path, unset_or
+from promptwire_server.config.reference import FileText
 from promptwire_server.config.settings import KeyPath, Origin
 from promptwire_server.config.tree import Raw, Tree
 
@@ -55,7 +56,7 @@ def from_directory(directory: Path, vendor_names: Iterable[str], tree: Tree) -> 
             continue
         origin = Origin("secret file", str(file))
         try:
-            text = read_secret(file)
+            text = FileText.of(read_secret(file), str(file))
         except ValueError as error:
             tree.faults.append(Fault((), str(error), origin))
             continue

@@ -5,6 +5,21 @@ from collections.abc import Mapping
 
 from promptwire_server.core.secret import Reference
 
+
+class FileText(str):
+    """The text of a secret file, which knows the file: it may be replaced while the server runs."""
+
+    __slots__ = ("file",)
+    file: str
+
+    @classmethod
+    def of(cls, text: str, file: str) -> "FileText":
+        """The text, and where it was read."""
+        it = cls(text)
+        it.file = file
+        return it
+
+
 _SEGMENT = r"(?!\.{1,2}(?:/|$))[^\s/?#%]+"  # "." and ".." would lead elsewhere in an address
 _VAULT = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})+")
 _AWS = re.compile(r"[A-Za-z0-9/_+=.@:-]{1,2048}")  # a name or an ARN, as AWS allows them

@@ -5,9 +5,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
-from promptwire_server.config.reference import parsed
+from promptwire_server.config.reference import FileText, parsed
 from promptwire_server.config.units import Address, duration_text, seconds, size_bytes, size_text
-from promptwire_server.core.secret import Credential, Secret
+from promptwire_server.core.secret import Credential, Reference, Secret
 
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}$"
 _HTTP = re.compile(r"https?://[^\s?#@]+")
@@ -19,14 +19,15 @@ def _secret(value: object) -> Secret:
     if not isinstance(value, str) or not value.strip():
         raise ValueError("must be a text in quotes, not empty")
     text = value.strip()
-    reference = parsed(text)
-    return Secret(text) if reference is None else Credential(reference)
+    if (reference := parsed(text)) is not None:
+        return Credential(reference)
+    return Credential(Reference("file", value.file), text) if isinstance(value, FileText) else Secret(text)
 
 
 def _plain_secret(value: object) -> Secret:
     secret = _secret(value)
-    if isinstance(secret, Credential):
-        raise ValueError("must be the secret itself, since it opens the place where references lead; use a variable, or a file")  # noqa: TRY004
+    if isinstance(secret, Credential) and not secret.known:
+        raise ValueError("must be the secret itself, since it opens the place where references lead; use a variable, or a file")
     return secret
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
+from promptwire_server.config.reference import FileText
 from promptwire_server.config.settings import Origin
 from promptwire_server.config.tree import Tree
 
@@ -101,8 +102,9 @@ def _add(tree: Tree, vendor: Vendor, environ: Mapping[str, str], secrets: Mappin
 def _put_first(tree: Tree, path: tuple[str, ...], names: Iterable[str], environ: Mapping[str, str], secrets: Mapping[str, str]) -> None:
     for name in names:
         for source, kind in ((environ, "environment"), (secrets, "secret file")):
-            if text := source.get(name, "").strip():
-                tree.put(path, text, Origin(kind, name))
+            text = source.get(name, "")
+            if text.strip():
+                tree.put(path, text if isinstance(text, FileText) else text.strip(), Origin(kind, name))
                 return
 
 

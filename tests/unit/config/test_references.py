@@ -106,6 +106,20 @@ def test_secrets_of_files_are_kept_there(load: Configured) -> None:
     assert [item.credential.reveal() for item in kept(settings)] == ["c" * 30, "sk-in-file"]
 
 
+def test_secrets_of_the_directory_of_secrets_are_kept_there(load: Configured) -> None:
+    folder = load.directory / "secrets"
+    folder.mkdir()
+    (folder / "OPENAI_API_KEY").write_text("sk-in-directory\n")
+    (folder / "providers__groq__api_key").write_text("gsk-in-directory\n")
+    (folder / "providers__groq__headers__x-team").write_text("aws-sm:team")
+    found = {item.path: str(item.credential.reference) for item in kept(load("secrets_dir: secrets"))}
+    assert found == {
+        ("providers", "openai", "api_key"): f"file:{folder}/OPENAI_API_KEY",
+        ("providers", "groq", "api_key"): f"file:{folder}/providers__groq__api_key",
+        ("providers", "groq", "headers", "x-team"): "aws-sm:team",
+    }
+
+
 def test_a_secret_that_was_not_fetched_is_nothing(load: Configured) -> None:
     provider = load(REFERRING, VAULT).providers["openai"]
     assert isinstance(provider, OpenAI)
