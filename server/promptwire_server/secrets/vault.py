@@ -59,8 +59,9 @@ class Vault:
         for path in _paths(name):
             try:
                 return _of_answer(self._client.adapter.get(f"/v1/{path}"))
-            except InvalidPath:
-                continue
+            except InvalidPath as error:
+                if not _warned(error):
+                    break
             except Forbidden as error:
                 denied = denied or error
         if denied is not None:
@@ -96,6 +97,11 @@ class Vault:
             return self._read(file)
         except ValueError as error:
             raise Unavailable(f"secrets.vault.{key}: {error}") from None
+
+
+def _warned(error: InvalidPath) -> bool:
+    """Vault says that nothing is there, and more: that this is no path in a mount of version 2."""
+    return isinstance(error.json, dict) and bool(error.json.get("warnings"))
 
 
 def _paths(name: str) -> Iterator[str]:
