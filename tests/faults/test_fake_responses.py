@@ -1,77 +1,40 @@
 """OpenAI's own SDK drives the Responses API of the provider: what it parses is what the ledger says was sent."""
 
-from base64 import b64encode
 from collections.abc import AsyncIterator
 from typing import Any
 
-import openai
 import pytest
 from openai import AsyncOpenAI
-from openai.types.responses import Response, ResponseFunctionToolCall, ResponseReasoningItem, ResponseStreamEvent
+from openai.types.responses import Response, ResponseReasoningItem, ResponseStreamEvent
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from tests.faults.fake_provider.answer import REFUSAL, expected_text
 from tests.faults.fake_provider.ledger import secret
 from tests.faults.fake_provider.process import FakeProvider
+from tests.faults.responses_asks import (
+    BOTH,
+    CLOCK,
+    PNG,
+    PROMPT,
+    QUESTION,
+    SEALED,
+    WEATHER,
+    Json,
+    answered,
+    back,
+    calls,
+    connected,
+    outputs,
+)
 
-BOTH = pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
-PROMPT = "Which words do you know?"
-QUESTION = {"role": "user", "content": PROMPT}
-SEALED = ["reasoning.encrypted_content"]
-PNG = b64encode(b"\x89PNG\r\n").decode()
 # What the API sends and the SDK's types do not name.
 UNNAMED = {"store", "obfuscation"}
-Json = dict[str, Any]
-
-
-def tool(name: str, **properties: str) -> Json:
-    kinds = {key: {"type": kind} for key, kind in properties.items()}
-    parameters = {"type": "object", "properties": kinds, "required": list(properties), "additionalProperties": False}
-    return {"type": "function", "name": name, "parameters": parameters, "strict": True}
-
-
-WEATHER = tool("get_weather", city="string", days="integer")
-CLOCK = tool("get_time", zone="string")
 
 
 @pytest.fixture
 async def client(fake: FakeProvider, api_key: str) -> AsyncIterator[AsyncOpenAI]:
-    async with AsyncOpenAI(base_url=fake.base_url, api_key=api_key, max_retries=0, timeout=30) as made:
+    async with connected(fake, api_key) as made:
         yield made
-
-
-async def answered(client: AsyncOpenAI, *, stream: bool, model: str = "fake", **more: Any) -> Response:
-    """The answer, whole, or as the last event of its stream tells it."""
-    asked: Json = {"model": model, "input": PROMPT, **more}
-    if not stream:
-        answer: Response = await client.responses.create(**asked)
-        return answer
-    last = None
-    async for event in await client.responses.create(**asked, stream=True):
-        last = event
-    assert last is not None
-    assert last.type in ("response.completed", "response.incomplete", "response.failed")
-    response: Response = last.response
-    return response
-
-
-async def refused(client: AsyncOpenAI, **more: Any) -> openai.APIStatusError:
-    with pytest.raises(openai.APIStatusError) as caught:
-        await answered(client, stream=False, **more)
-    return caught.value
-
-
-def calls(response: Response) -> list[ResponseFunctionToolCall]:
-    return [item for item in response.output if isinstance(item, ResponseFunctionToolCall)]
-
-
-def back(response: Response) -> list[Json]:
-    """The answer as it goes back in the next request."""
-    return [item.model_dump(exclude_none=True) for item in response.output]
-
-
-def outputs(response: Response, output: Any = "sunny") -> list[Json]:
-    return [{"type": "function_call_output", "call_id": call.call_id, "output": output} for call in calls(response)]
 
 
 @BOTH
@@ -168,35 +131,6 @@ async def test_open_reasoning_has_its_own_events(client: AsyncOpenAI) -> None:
     assert "response.reasoning_summary_text.delta" not in names
 
 
-async def lost(client: AsyncOpenAI, *, change: Json | None, store: bool, sealed: bool = True) -> openai.APIStatusError:
-    """The error for an answer whose reasoning comes back changed, or not at all."""
-    more: Json = {"model": "fake~tool", "tools": [WEATHER], "store": store, "reasoning": {"effort": "low"}}
-    first = await answered(client, stream=False, **more, include=SEALED if sealed else [])
-    reasoning, *rest = back(first)
-    kept = [] if change is None else [reasoning | change]
-    return await refused(client, **more, input=[QUESTION, *kept, *rest, *outputs(first)])
-
-
-async def test_reasoning_that_was_changed_is_refused(client: AsyncOpenAI) -> None:
-    broken = await lost(client, change={"encrypted_content": "bm90IG91cnM="}, store=False)
-    swapped = await lost(client, change={"id": "rs_1"}, store=False)
-    unsealed = await lost(client, change={}, store=False, sealed=False)
-    dropped = await lost(client, change=None, store=True)
-
-    assert (broken.status_code, broken.code) == (400, "invalid_encrypted_content")
-    assert "item_id did not match" in swapped.message
-    assert (unsealed.status_code, "Items are not persisted" in unsealed.message) == (404, True)
-    assert "without its required 'reasoning' item" in dropped.message
-
-
-async def test_reasoning_without_what_followed_is_refused(client: AsyncOpenAI) -> None:
-    first = await answered(client, stream=False, model="fake~reasoning=2")
-
-    error = await refused(client, input=[QUESTION, back(first)[0], QUESTION])
-
-    assert "without its required following item" in error.message
-
-
 @BOTH
 async def test_a_text_cut_short(client: AsyncOpenAI, *, stream: bool) -> None:
     response = await answered(client, stream=stream, model="fake~tokens=40", max_output_tokens=16)
@@ -290,69 +224,6 @@ async def test_a_count_is_what_the_answer_says_it_used(client: AsyncOpenAI) -> N
     assert counted.input_tokens == used.usage.input_tokens > len(PROMPT.split())
 
 
-STATUSES = [
-    (400, openai.BadRequestError),
-    (401, openai.AuthenticationError),
-    (403, openai.PermissionDeniedError),
-    (404, openai.NotFoundError),
-    (429, openai.RateLimitError),
-    (500, openai.InternalServerError),
-    (503, openai.InternalServerError),
-]
-
-
-@BOTH
-@pytest.mark.parametrize(("status", "kind"), STATUSES)
-async def test_each_status_is_its_error(client: AsyncOpenAI, status: int, kind: type[Exception], *, stream: bool) -> None:
-    with pytest.raises(openai.APIStatusError) as caught:
-        await answered(client, stream=stream, model=f"fake~status={status}")
-
-    assert type(caught.value) is kind
-
-
-@pytest.mark.parametrize("point", ["0", "5", "end"])
-async def test_an_error_amid_a_stream_raises(client: AsyncOpenAI, point: str) -> None:
-    with pytest.raises(openai.APIError) as caught:
-        await answered(client, stream=True, model=f"fake~error_event={point};code=server_is_overloaded")
-
-    assert caught.value.code == "server_is_overloaded"
-
-
-CALL = {"type": "function_call", "call_id": "call_1", "name": "get_time", "arguments": "{}"}
-OUTPUT = {"type": "function_call_output", "call_id": "call_1", "output": "noon"}
-LOOSE = {"type": "function", "name": "loose", "parameters": {"type": "object", "properties": {}}, "strict": True}
-REFUSED: list[tuple[Json, str]] = [
-    ({"max_output_tokens": 5}, "Invalid 'max_output_tokens': integer below minimum value. Expected a value >= 16, but got 5"),
-    ({"temperature": 2.5}, "Invalid 'temperature': decimal above maximum value. Expected a value <= 2, but got 2.5"),
-    (
-        {"extra_body": {"messages": [QUESTION]}},
-        "Unsupported parameter: 'messages'. In the Responses API, this parameter has moved to 'input'",
-    ),
-    ({"extra_body": {"stop": ["x"]}}, "Unknown parameter: 'stop'"),
-    ({"extra_body": {"seed": 1}}, "Unknown parameter: 'seed'"),
-    ({"previous_response_id": "resp_1"}, "Previous response with id 'resp_1' not found"),
-    ({"include": ["all"]}, "Invalid value: 'all'"),
-    ({"reasoning": {"effort": "much"}}, "Invalid value: 'much'"),
-    ({"tools": [{"type": "function", "function": {"name": "a"}}]}, "Missing required parameter: 'tools[0].name'"),
-    ({"tools": [LOOSE]}, "Invalid schema for function 'loose': 'additionalProperties' is required"),
-    ({"tool_choice": "required"}, "Tool choice 'required' must be specified with 'tools' parameter"),
-    ({"text": {"format": {"type": "json_schema", "schema": {}}}}, "Missing required parameter: 'text.format.name'"),
-    ({"input": [QUESTION, CALL]}, "No tool output found for function call call_1"),
-    ({"input": [QUESTION, OUTPUT]}, "No tool call found for function call output with call_id call_1"),
-    ({"input": [QUESTION, CALL | {"id": "call_1"}, OUTPUT]}, "Invalid 'input[1].id': 'call_1'. Expected an ID that begins with 'fc'"),
-    ({"input": [{"role": "tool", "content": "x"}]}, "Invalid value: 'tool'"),
-    ({"input": [{"role": "user", "content": [{"type": "text", "text": "x"}]}]}, "Invalid value: 'text'"),
-]
-
-
-@pytest.mark.parametrize(("more", "complaint"), REFUSED, ids=[complaint[:40] for _, complaint in REFUSED])
-async def test_what_the_api_refuses_is_refused(client: AsyncOpenAI, more: Json, complaint: str) -> None:
-    error = await refused(client, **more)
-
-    assert error.status_code == 400
-    assert complaint in error.message
-
-
 def surplus(value: object, where: str = "") -> list[str]:
     """The fields that no type of the SDK knows."""
     if isinstance(value, BaseModel):
@@ -398,3 +269,30 @@ async def test_more_of_a_text_goes_where_a_text_may_stand(client: AsyncOpenAI) -
         deltas += event.delta if event.type == "response.output_text.delta" else ""
 
     assert deltas == "a" * 1024 + expected_text(PROMPT)
+
+
+RECORDED: list[tuple[str, list[str], list[str], tuple[int, int]]] = [
+    ("text_stream", ["message"], [], (24, 31)),
+    ("text_whole", ["message"], [], (1338, 19)),
+    ("reasoning_stream", ["reasoning", "message"], [], (31, 231)),
+    ("tools_stream", ["message", "function_call", "function_call"], ['{"city":"München","days":3}', "{}"], (512, 48)),
+]
+
+
+@pytest.mark.parametrize(("name", "kinds", "arguments", "usage"), RECORDED, ids=[name for name, *_ in RECORDED])
+async def test_a_recording_is_understood(
+    client: AsyncOpenAI, name: str, kinds: list[str], arguments: list[str], usage: tuple[int, int]
+) -> None:
+    response = await answered(client, stream=name.endswith("stream"), model=f"fake~play=responses_{name}")
+
+    assert [item.type for item in response.output] == kinds
+    assert [call.arguments for call in calls(response)] == arguments
+    assert response.usage
+    assert (response.usage.input_tokens, response.usage.output_tokens) == usage
+    assert not surplus(response)
+
+
+async def test_recorded_reasoning_is_taken_back(client: AsyncOpenAI) -> None:
+    response = await answered(client, stream=True, model="fake~play=responses_reasoning_stream")
+
+    assert (await answered(client, stream=True, input=[QUESTION, *back(response), QUESTION], store=False)).output_text
