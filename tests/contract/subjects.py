@@ -101,7 +101,7 @@ class Wired:
 
 
 WIRED: Mapping[str, Wired] = {
-    "openai": Wired("openai", "/v1", {}, frozenset()),
+    "openai": Wired("openai", "/v1", {}, frozenset({"reasoning back"})),
     "responses": Wired("openai", "/v1", {}, frozenset({"candidates"})),
     "anthropic": Wired("anthropic", "", {}, frozenset({"candidates"})),
     "gemini": Wired("gemini", "/v1beta", {}, frozenset({"refusal"})),
