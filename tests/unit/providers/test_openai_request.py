@@ -324,7 +324,7 @@ def test_what_is_wrong_is_named_by_its_path(request_: pb.ChatRequest, field: str
 
 def test_servers_that_guide_take_regular_expressions() -> None:
     request = pb.ChatRequest(prompt="a", generation=Generation(response_format=SHAPE(regex=pb.RegexFormat(pattern="a+"))))
-    assert wired(request, Facts(guided=True))["guided_regex"] == "a+"
+    assert wired(request, Facts(guided="guided"))["guided_regex"] == "a+"
 
 
 def test_reasoning_goes_back_where_the_vendor_wants_it() -> None:

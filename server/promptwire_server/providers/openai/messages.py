@@ -34,6 +34,7 @@ class Messages:
         self._facts = facts
         self._hints = CacheHints(call, facts)
         self._custom = custom.names_of(call.request.generation, provider)
+        self._thought = facts.reasoning_back if facts.reasoning_back_always or call.request.generation.tools else ""
 
     def to_wire(self) -> list[Json]:
         """The messages. Raises InvalidRequest or CapabilityMissing with the path of the part; notes what it drops."""
@@ -68,8 +69,10 @@ class Messages:
             role = "system"
         if others or role == "assistant":
             wire: JsonObject = {"role": role}
-            if message.name:
+            if message.name and self._facts.names:
                 wire["name"] = message.name
+            elif message.name:
+                asked.part_dropped(self._call, self._provider, f"{path}.name", "it takes no names of those who say something")
             wire.update(self._assistant(others, path) if role == "assistant" else {"content": self._content(others, path)})
             yield wire
 
@@ -104,18 +107,22 @@ class Messages:
             self._hints.unmet(part, where)
             state = asked.state_of(part, self._call, self._provider, where)
             if kind == "tool_call":
-                calls.append(_tool_call(part.tool_call, where, free=state == states.CUSTOM or part.tool_call.name in self._custom))
+                calls.append(self._tool_call(part.tool_call, where, free=state == states.CUSTOM or part.tool_call.name in self._custom))
             elif kind == "provider_part":
                 calls.extend(self._provider_part(part.provider_part, where))
             elif kind == "media" and not state:
                 asked.part_dropped(self._call, self._provider, f"{where}.media", "it takes no media of earlier answers")
             elif kind is None:
                 raise InvalidRequest.at(where, "is empty; set text, media or another kind of part")
-            wire.update(self._state(part, state, where))
+            for name, value in self._state(part, state, where).items():
+                before = wire.get(name)
+                wire[name] = before + value if isinstance(before, str) and isinstance(value, str) else value
         if refusal:
             wire["refusal"] = refusal
         if calls:
             wire["tool_calls"] = calls
+            if self._thought and not self._facts.reasoning_back_always:
+                wire.setdefault(self._thought, "")  # what thinks must not forget that it did, even where it thought nothing
         wire["content"] = text if text or not (calls or refusal or "audio" in wire) else None
         return wire
 
@@ -129,8 +136,8 @@ class Messages:
             return {} if state == states.CUSTOM else parsed_object(state) or {}
         if not part.reasoning.text:
             return {}
-        if self._facts.reasoning_back:
-            return {self._facts.reasoning_back: part.reasoning.text}
+        if self._thought:
+            return {self._thought: part.reasoning.text}
         asked.part_dropped(self._call, self._provider, where, "it takes no reasoning of earlier turns")
         return {}
 
@@ -146,7 +153,7 @@ class Messages:
         content: Json = f"{_ERROR}{text}" if result.is_error else text
         if any(part.HasField("media") for part in result.parts):
             content = self._result_with_media(result, path)
-        return {"role": "tool", "tool_call_id": result.tool_call_id, "content": content}
+        return {"role": "tool", "tool_call_id": self._id(result.tool_call_id), "content": content}
 
     def _result_with_media(self, result: pb.ToolResultPart, path: str) -> Json:
         if not self._facts.tool_result_media:
@@ -156,10 +163,17 @@ class Messages:
             content.insert(0, {"type": "text", "text": text_in(_ERROR)})
         return content
 
+    def _tool_call(self, call: pb.ToolCallPart, where: str, *, free: bool) -> JsonObject:
+        if not call.tool_call_id or not call.name:
+            raise InvalidRequest.at(f"{where}.tool_call", "needs tool_call_id and name; send the model's messages back unchanged")
+        wire: JsonObject = {"id": self._id(call.tool_call_id)}
+        if free:
+            return {**wire, "type": "custom", "custom": {"name": call.name, "input": custom.input_of(call.arguments_json)}}
+        return {**wire, "type": "function", "function": {"name": call.name, "arguments": call.arguments_json}}
 
-def _tool_call(call: pb.ToolCallPart, where: str, *, free: bool) -> JsonObject:
-    if not call.tool_call_id or not call.name:
-        raise InvalidRequest.at(f"{where}.tool_call", "needs tool_call_id and name; send the model's messages back unchanged")
-    if free:
-        return {"id": call.tool_call_id, "type": "custom", "custom": {"name": call.name, "input": custom.input_of(call.arguments_json)}}
-    return {"id": call.tool_call_id, "type": "function", "function": {"name": call.name, "arguments": call.arguments_json}}
+    def _id(self, call_id: str) -> str:
+        """The id of a tool call, made anew where the vendor takes ids of its own kind only. The same id stays the same."""
+        length = self._facts.tool_id_length
+        if not length or (len(call_id) == length and call_id.isascii() and call_id.isalnum()):
+            return call_id
+        return asked.hashed(call_id)[:length]

@@ -7,6 +7,8 @@ from promptwire_server.providers.openai.effort import effort_of
 from promptwire_server.providers.openai.facts import Facts
 
 _PATH = "generation.reasoning"
+_DECIDES = "chat completions decide themselves whether reasoning is shown"
+_RESPONSES = '; the Responses API can be told, see "api" in provider_options_json'
 
 
 def reasoning_to_wire(call: Call, facts: Facts) -> dict[str, object]:
@@ -19,7 +21,7 @@ def reasoning_to_wire(call: Call, facts: Facts) -> dict[str, object]:
         if facts.reasoning_shown:
             wire[facts.reasoning_shown] = asked.include
         else:
-            setting_dropped(call, f"{_PATH}.include", "this provider decides itself whether reasoning is shown")
+            setting_dropped(call, f"{_PATH}.include", _DECIDES + (_RESPONSES if facts.responses else ""))
     if effort := effort_of(call, facts):
         wire.update(_effort(call, effort, facts))
     return wire

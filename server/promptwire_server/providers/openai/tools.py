@@ -2,14 +2,17 @@
 
 from promptwire import v1 as pb
 from promptwire_server.core.errors import InvalidRequest
-from promptwire_server.providers.asked import check_choice, object_text, provider_tool
+from promptwire_server.providers.asked import check_choice, missing, object_text, provider_tool
 from promptwire_server.providers.openai.facts import Facts
 
-_MODES = {pb.ToolChoice.MODE_AUTO: "auto", pb.ToolChoice.MODE_NONE: "none", pb.ToolChoice.MODE_REQUIRED: "required"}
+_MODES = {pb.ToolChoice.MODE_AUTO: "auto", pb.ToolChoice.MODE_NONE: "none"}
+_INSTEAD = "let the model choose, or use a provider that does"
 
 
 def tools_to_wire(generation: pb.GenerationSettings, provider: str, facts: Facts) -> dict[str, object]:
     """The fields `tools` and `tool_choice`. Raises InvalidRequest and CapabilityMissing with paths."""
+    if generation.tools and "tools" in facts.lacks:
+        raise missing("generation.tools", "tools of the caller's", "leave them out, or use a provider that does")
     choice = generation.tool_choice
     allowed = frozenset(choice.allowed_names)
     check_choice(generation)
@@ -19,13 +22,27 @@ def tools_to_wire(generation: pb.GenerationSettings, provider: str, facts: Facts
         if facts.allowed_tools or not allowed or tool.function.name in allowed or tool.HasField("provider_tool")
     ]
     wire: dict[str, object] = {"tools": tools} if tools else {}
-    if choice.mode == pb.ToolChoice.MODE_FUNCTION:
-        wire["tool_choice"] = {"type": "function", "function": {"name": choice.name}}
-    elif allowed and facts.allowed_tools and choice.mode != pb.ToolChoice.MODE_NONE:
+    if (
+        allowed
+        and facts.allowed_tools
+        and choice.mode in (pb.ToolChoice.MODE_AUTO, pb.ToolChoice.MODE_REQUIRED, pb.ToolChoice.MODE_UNSPECIFIED)
+    ):
         wire["tool_choice"] = _allowed(choice)
-    elif choice.mode in _MODES:
-        wire["tool_choice"] = _MODES[choice.mode]
+    elif choice.mode != pb.ToolChoice.MODE_UNSPECIFIED:
+        wire["tool_choice"] = _chosen(choice, facts)
     return wire
+
+
+def _chosen(choice: pb.ToolChoice, facts: Facts) -> object:
+    if choice.mode == pb.ToolChoice.MODE_FUNCTION:
+        if not facts.named_choice:
+            raise missing("generation.tool_choice", "the choice of one tool by its name", _INSTEAD)
+        return {"type": "function", "function": {"name": choice.name}}
+    if choice.mode == pb.ToolChoice.MODE_REQUIRED:
+        if not facts.required_choice:
+            raise missing("generation.tool_choice", "a choice that makes a tool call certain", _INSTEAD)
+        return facts.required_choice
+    return _MODES.get(choice.mode, "auto")
 
 
 def _allowed(choice: pb.ToolChoice) -> dict[str, object]:
