@@ -19,12 +19,16 @@ _ACCOUNT_CODES = frozenset(
     {
         "insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "invalid_api_key", "account_deactivated",
         "access_terminated", "quota_exceeded", "credit_balance_too_low", "authentication_error", "permission_error", "billing_error",
-        "insufficient_credits", "insufficient_balance", "payment_required", "organization_deactivated",
+        "insufficient_credits", "insufficient_balance", "payment_required", "organization_deactivated", "organization_on_hold",
+        "contract_spend_limit_reached", "enforced_spend_limit_reached", "linked_organization_spend_limit_reached",
+        "linked_organization_billing_unavailable",
         "api_key_invalid", "api_key_service_blocked", "billing_disabled", "consumer_suspended", "service_disabled",
         "unauthenticated", "permission_denied", "failed_precondition",
     }
 )  # fmt: skip
-_CONTEXT_CODES = frozenset({"context_length_exceeded", "string_above_max_length", "context_window_exceeded", "prompt_too_long"})
+_CONTEXT_CODES = frozenset(
+    {"context_length_exceeded", "string_above_max_length", "context_window_exceeded", "prompt_too_long", "request_too_large"}
+)
 _POLICY_CODES = frozenset(
     {"content_policy_violation", "content_filter", "moderation_blocked", "safety", "responsible_ai_policy_violation"}
 )  # fmt: skip
@@ -43,12 +47,14 @@ _CONTEXT_WORDS = (
     "context length",
     "context window",
     "context size",
+    "context limit",
     "maximum context",
     "too many tokens",
     "prompt is too long",
     "input is too long",
     "input token count",
 )
+_ACCOUNT_WORDS = ("credit balance is too low",)  # Anthropic's, under invalid_request_error
 _MODEL_WORDS = ("model", "deployment")
 _OVERLOADED = (503, 529)
 
@@ -118,7 +124,7 @@ def _of_bad_request(words: set[str], message: str) -> _Verdict:
         return _CONTEXT
     if words & _POLICY_CODES:
         return _POLICY
-    if words & _ACCOUNT_CODES:
+    if words & _ACCOUNT_CODES or any(word in message for word in _ACCOUNT_WORDS):
         return _ACCOUNT
     return _MODEL if words & _MODEL_CODES else _INVALID
 

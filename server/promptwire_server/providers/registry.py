@@ -8,6 +8,8 @@ from promptwire_server.core.ids import Ids
 from promptwire_server.providers import script
 from promptwire_server.providers.adapter import Adapter
 from promptwire_server.providers.aiohttp_upstream import AiohttpUpstream
+from promptwire_server.providers.anthropic.dialect import Anthropic
+from promptwire_server.providers.anthropic.headers import headers as anthropic_headers
 from promptwire_server.providers.dialect import Dialect
 from promptwire_server.providers.echo import Echo
 from promptwire_server.providers.ollama.dialect import Ollama
@@ -41,6 +43,7 @@ class Speaker:
 
 SPEAKERS: Mapping[str, Speaker] = {
     "openai": Speaker(lambda name, _, facts, ids: OpenAI(name, facts, ids), openai_headers),
+    "anthropic": Speaker(lambda name, settings, _facts, ids: Anthropic(name, settings, ids), anthropic_headers),
     "ollama": Speaker(lambda name, _settings, _facts, ids: Ollama(name, ids), ollama_headers),
 }
 KINDS = (*SPEAKERS, "echo", "script")

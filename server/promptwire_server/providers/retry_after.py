@@ -2,10 +2,15 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 LONGEST_S = 24 * 3600.0  # beyond a day it is not advice for a program
-_RESETS = ("x-ratelimit-reset-requests", "x-ratelimit-reset-tokens", "x-ratelimit-reset")
+_RESETS = (
+    *("x-ratelimit-reset-requests", "x-ratelimit-reset-tokens", "x-ratelimit-reset"),
+    *(f"anthropic-ratelimit-{what}-reset" for what in ("requests", "tokens", "input-tokens", "output-tokens")),
+)
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PIECE = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)(ms|s|m|h|d)")
 _EPOCH_LIKE_S = 1e9  # a bare number above this is a date, above a thousand times this a date in milliseconds
@@ -15,7 +20,8 @@ def retry_after_s(headers: Mapping[str, str], now_epoch_s: float, *, limited: bo
     """Seconds to wait, at least 0; None when nothing usable is said. `headers` has lower-case names or is case-insensitive.
 
     Order: retry-after-ms, retry-after (seconds or an HTTP date), and, only when `limited` since vendors send it with every answer, of
-    x-ratelimit-reset-* the longest among the limits that are used up (`…-remaining-…` is 0), or of all when none is said to be.
+    x-ratelimit-reset-* and anthropic-ratelimit-*-reset (a date of RFC 3339) the longest among the limits that are used up
+    (`…-remaining-…` is 0), or of all when none is said to be.
     """
     if (milliseconds := _number(headers.get("retry-after-ms", ""))) is not None:
         return _sane(milliseconds / 1000)
@@ -32,10 +38,16 @@ def _delay(text: str, now_epoch_s: float) -> float | None:
         return _from_number(number, now_epoch_s)
     if (seconds := _spelled(text)) is not None:
         return seconds
-    try:
-        return parsedate_to_datetime(text).timestamp() - now_epoch_s
-    except (ValueError, OverflowError):
-        return None
+    for parse in (parsedate_to_datetime, _rfc3339):
+        with suppress(ValueError, OverflowError):
+            return parse(text).timestamp() - now_epoch_s
+    return None
+
+
+def _rfc3339(text: str) -> datetime:
+    """The date; without a zone it is UTC. Raises ValueError."""
+    date = datetime.fromisoformat(text)
+    return date if date.tzinfo else date.replace(tzinfo=UTC)
 
 
 def _from_number(number: float, now_epoch_s: float) -> float:

@@ -1,0 +1,1 @@
+"""The dialect of Anthropic's messages, and of everybody who took it over."""
