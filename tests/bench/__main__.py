@@ -15,6 +15,7 @@ from tests.faults.fake_provider import process
 STREAM_TOKENS = (100, 400)  # a paragraph, and a page: the bars hold for the page
 ROUNDS = 5  # interleaved, medians: the machine is shared
 SHAPES = ((1, 1), (4, 4), (8, 8))  # (connections, streams each): 1, 16 and 64 at a time
+DIALECTS = ("fast", "responses", "anthropic", "gemini", "ollama")  # "fast" is chat completions
 PACED = "fake~tokens=3"
 
 
@@ -43,6 +44,7 @@ def _rows(*, quick: bool) -> Iterator[Row]:
             yield limited("idle resident memory", load.rss_mib(ours.pid), "MiB", at_most=80)
             yield from _unary(bare, ours, 600 * scale)
             yield from _relayed(bare, ours, scale, "one message a token", 0.65)
+            yield from _dialects(bare, ours, scale)
             first = first_token.measure(ours.target, bare.target, upstream.port, PACED, 40 * scale)
             note = f"(through {first.through:.2f}, direct {first.direct:.2f}, bare gRPC {first.bare:.2f})"
             yield limited("added time to first token, p50", first.through - first.direct, "ms", at_most=1.0, note=note)
@@ -91,6 +93,22 @@ def _streams(bare: servers.Running, ours: servers.Running, scale: int, tokens: i
     )
     one, other = (_median(side).calls_per_s * tokens for side in sides)
     return one, other
+
+
+def _dialects(bare: servers.Running, ours: servers.Running, scale: int) -> Iterator[Row]:
+    """What a relayed token costs beyond a message of the bare server's, dialect by dialect."""
+    tokens, calls = STREAM_TOKENS[0], 64 + 60 * scale
+    generation = pb.GenerationSettings(max_output_tokens=tokens)
+    plain = pb.StreamChatRequest(chat=pb.ChatRequest(prompt="go", generation=generation))
+    for provider in DIALECTS:
+        relay = pb.StreamChatRequest(chat=pb.ChatRequest(prompt="go", model=f"{provider}/fake~tokens={tokens}"))
+        one, other = _interleaved(
+            partial(load.run, bare.url("StreamChat"), plain, calls=calls, connections=8, streams=8, pid=bare.pid),
+            partial(load.run, ours.url("StreamChat"), relay, calls=calls, connections=8, streams=8, pid=ours.pid),
+        )
+        bare_us, ours_us = (statistics.median(result.cpu_us_per_call for result in side) / tokens for side in (one, other))
+        yield Row(f"CPU of a relayed token, {provider}", bare_us, ours_us, "us")
+        yield limited("the same beyond a bare message", ours_us - bare_us, "us", at_most=20.0)
 
 
 def _interleaved(*runs: Callable[[], load.Result]) -> list[list[load.Result]]:

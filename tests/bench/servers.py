@@ -56,7 +56,11 @@ def ours(upstream: str, *, join_window: str = "0s", log_level: str = "info") -> 
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         config = pathlib.Path(folder, "promptwire.yaml")
-        config.write_text(_CONFIG.format(port=port, upstream=upstream, state=folder, join_window=join_window, level=log_level))
+        config.write_text(
+            _CONFIG.format(
+                port=port, upstream=upstream, origin=upstream.removesuffix("/v1"), state=folder, join_window=join_window, level=log_level
+            )
+        )
         command = [sys.executable, "-m", "promptwire_server", "serve", "--config", str(config)]
         with _process(command, port, SERVER_CORE, log=pathlib.Path(folder, "log")) as running:
             yield running
@@ -72,7 +76,11 @@ server:
 state_dir: {state}
 logs: {{level: {level}, format: json}}
 providers:
-  fast: {{kind: openai, base_url: "{upstream}", api_key: sk-benchmark-key-of-no-value}}
+  fast: {{kind: openai, base_url: "{upstream}", api_key: &key sk-benchmark-key-of-no-value}}
+  responses: {{kind: openai, base_url: "{upstream}", api_key: *key, api: responses}}
+  anthropic: {{kind: anthropic, base_url: "{origin}", api_key: *key}}
+  gemini: {{kind: gemini, base_url: "{origin}/v1beta", api_key: *key}}
+  ollama: {{kind: ollama, base_url: "{origin}"}}
 """
 
 

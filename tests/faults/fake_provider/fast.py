@@ -8,12 +8,16 @@ the status and the delays count. No ledger but a count.
 
 import asyncio
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
+from urllib.parse import parse_qsl
 
+from tests.faults.fake_provider.dialects import reply
 from tests.faults.fake_provider.head import changed, written
 from tests.faults.fake_provider.http1 import head_bytes
-from tests.faults.fake_provider.openai_dialect import CHAT, MODELS, reply
+from tests.faults.fake_provider.model_name import model_of
+from tests.faults.fake_provider.openai_dialect import CHAT, MODELS
 from tests.faults.fake_provider.reply import Call, Identity, JsonObject, Reply
 from tests.faults.fake_provider.script import Script, ScriptError, Timing, scripted
 
@@ -21,6 +25,8 @@ CREATED = 1_760_000_000
 PROMPT = "A benchmark asks the same every time."
 # More models than a benchmark uses; bounded since a name may carry anything.
 MAX_CACHED = 1024
+_CHAT = b"POST /v1/chat/"
+_ELSEWHERE = (b"POST /v1/messages", b"POST /v1/responses", b"POST /v1beta/", b"POST /api/")
 LENGTH = b"content-length:"
 HEAD_END = b"\r\n\r\n"
 STREAM = (b'"stream":true', b'"stream": true')
@@ -52,11 +58,12 @@ class Book:
     def __init__(self) -> None:
         self.requests = 0
         self._prepared: dict[tuple[bytes, bool, bool], Prepared] = {}
+        self._others: dict[tuple[bytes, bytes, bool], Prepared] = {}
         self._models = _prepare({}, Script(), path=MODELS)
 
     def find(self, data: bytes) -> Prepared:
         """Return the answer to one request, head and body together."""
-        if not data.startswith(b"POST /v1/"):
+        if not data.startswith(_CHAT):
             return self._other(data)
         self.requests += 1
         streamed = STREAM[0] in data or STREAM[1] in data
@@ -86,6 +93,10 @@ class Book:
     def _other(self, data: bytes) -> Prepared:
         if data.startswith(b"GET /v1/models"):
             return self._models
+        if data.startswith(_ELSEWHERE):
+            self.requests += 1
+            key = (data[: data.find(b" HTTP/")], _model(data), STREAM[0] in data)
+            return self._others.get(key) or self._others.setdefault(key, _of_dialect(data))
         if data.startswith(b"POST /_reset"):
             self.requests = 0
         return _plain(200, {"requests": self.requests})
@@ -135,6 +146,17 @@ class FastConnection(asyncio.Protocol):
         self._answer()
 
 
+def _of_dialect(data: bytes) -> Prepared:
+    """The answer of another dialect to the first such request, which is read in full: all that follow are answered alike."""
+    head, _, text = data.partition(HEAD_END)
+    path, _, query = head.split(b" ", 2)[1].decode().partition("?")
+    body: JsonObject = json.loads(text)
+    names = (line.partition(b": ") for line in head.split(b"\r\n")[1:])
+    headers = {name.decode().lower(): value.decode() for name, _, value in names}
+    script = scripted(model=model_of(path, body.get("model")) or "", api_key="", attempt=1)
+    return _prepare(body, script, path=path, headers=headers, query=dict(parse_qsl(query)))
+
+
 def _request_size(data: bytes) -> int:
     """Return the length of the first request, 0 while it is not complete."""
     end = data.find(HEAD_END)
@@ -155,7 +177,9 @@ def _model(data: bytes) -> bytes:
     return data[start : data.find(b'"', start)] if at >= 0 else b"fake"
 
 
-def _prepare(body: JsonObject, script: Script, *, path: str) -> Prepared:
+def _prepare(
+    body: JsonObject, script: Script, *, path: str, headers: Mapping[str, str] | None = None, query: Mapping[str, str] | None = None
+) -> Prepared:
     call = Call(
         method="POST" if body else "GET",
         path=path,
@@ -163,6 +187,8 @@ def _prepare(body: JsonObject, script: Script, *, path: str) -> Prepared:
         body=body,
         script=script,
         identity=Identity(1, CREATED),
+        headers=headers or {},
+        query=query or {},
     )
     made = changed(reply(call), script.head, CREATED)
     parts = [event.data for event in made.events]
