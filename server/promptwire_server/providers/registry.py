@@ -12,6 +12,8 @@ from promptwire_server.providers.anthropic.dialect import Anthropic
 from promptwire_server.providers.anthropic.headers import headers as anthropic_headers
 from promptwire_server.providers.dialect import Dialect
 from promptwire_server.providers.echo import Echo
+from promptwire_server.providers.gemini.dialect import Gemini
+from promptwire_server.providers.gemini.headers import headers as gemini_headers
 from promptwire_server.providers.ollama.dialect import Ollama
 from promptwire_server.providers.ollama.headers import headers as ollama_headers
 from promptwire_server.providers.openai.dialect import OpenAI
@@ -44,6 +46,7 @@ class Speaker:
 SPEAKERS: Mapping[str, Speaker] = {
     "openai": Speaker(lambda name, _, facts, ids: OpenAI(name, facts, ids), openai_headers),
     "anthropic": Speaker(lambda name, settings, _facts, ids: Anthropic(name, settings, ids), anthropic_headers),
+    "gemini": Speaker(lambda name, _settings, _facts, ids: Gemini(name, ids), gemini_headers),
     "ollama": Speaker(lambda name, _settings, _facts, ids: Ollama(name, ids), ollama_headers),
 }
 KINDS = (*SPEAKERS, "echo", "script")

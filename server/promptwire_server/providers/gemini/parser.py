@@ -45,7 +45,11 @@ class Parser:
         """Where an error begins; less than 0 where none does."""
         if self._line_begins and data.startswith((b"{", b"[")):
             return 0
-        found = [place for place in map(data.find, _BEGINNINGS) if place >= 0]
+        end = data.find(b"\n")
+        end = end if end >= 0 else data.find(b"\r")
+        if end < 0 or data[end:].isspace():  # as in most reads: one event, and nothing behind it
+            return -1
+        found = [place for beginning in _BEGINNINGS if (place := data.find(beginning, end)) >= 0]
         return min(found) + 1 if found else -1
 
 
