@@ -1,4 +1,4 @@
-"""The dialect of chat completions, as OpenAI speaks it and most others do."""
+"""The dialect of OpenAI: chat completions, as most others speak them too, and the Responses API where a call needs it."""
 
 from collections.abc import Sequence
 
@@ -16,9 +16,13 @@ from promptwire_server.providers.openai.embeddings import OpenAIEmbeddings
 from promptwire_server.providers.openai.errors import REQUEST_ID, error_of_answer
 from promptwire_server.providers.openai.facts import Facts
 from promptwire_server.providers.openai.request import body_of, to_wire
+from promptwire_server.providers.openai.which import APIS, RESPONSES, api_of
+from promptwire_server.providers.responses import request as responses
+from promptwire_server.providers.responses.answer import ResponsesAnswer
 from promptwire_server.providers.upstream import Bounds
 
 _CHAT = "/chat/completions"
+_RESPONSES = "/responses"
 _MODELS = "/models"
 
 
@@ -27,15 +31,21 @@ class OpenAI:
 
     request_id = REQUEST_ID
 
-    def __init__(self, provider: str, facts: Facts, ids: Ids) -> None:
+    def __init__(self, provider: str, facts: Facts, ids: Ids, *, api: str = "") -> None:
+        if api and api not in APIS:
+            raise ValueError(f'providers.{provider}.api: must be one of {", ".join(APIS)}')
         self._provider = provider
         self._facts = facts
         self._ids = ids
+        self._api = api  # one of which.APIS that the operator has chosen for every call; empty: as the call needs
         most = facts.embed_texts
         self.embeddings: Embeddings | None = OpenAIEmbeddings(provider, most_texts=most, base64=facts.embed_base64) if most else None
 
     def ask(self, call: Call) -> tuple[Wire, Answer]:
         """See Dialect."""
+        if api_of(call, self._provider, self._facts, self._api) == RESPONSES:
+            body = body_of(responses.to_wire(call, self._provider, self._facts))
+            return Wire(_RESPONSES, body), ResponsesAnswer(call, self._provider, self._ids)
         return Wire(_CHAT, body_of(to_wire(call, self._provider, self._facts))), ChatAnswer(call, self._provider, self._ids)
 
     def parser(self, bounds: Bounds) -> Parser:
