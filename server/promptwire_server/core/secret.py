@@ -16,10 +16,6 @@ class Secret:
         """The text itself: for the place that sends or compares it, never for a message."""
         return self._value
 
-    def prefixed(self, prefix: str) -> "Secret":
-        """A secret that always is this one behind a prefix: "Bearer " for a header. Follows a Credential when that changes."""
-        return _Prefixed(prefix, self)
-
     def __repr__(self) -> str:
         return "Secret('***')"
 
@@ -85,23 +81,3 @@ class Credential(Secret):
         return self is other or (self.known and super().__eq__(other))
 
     __hash__ = None  # type: ignore[assignment]  # its value changes
-
-
-class _Prefixed(Secret):
-    """See Secret.prefixed."""
-
-    __slots__ = ("_of", "_seen")
-    __hash__ = None  # type: ignore[assignment]  # its value may change
-
-    def __init__(self, prefix: str, of: Secret) -> None:
-        super().__init__(prefix)
-        self._of = of
-        self._seen = ("", "")  # what it was made of, and what became of it: a text stays the same object while nothing changes
-
-    def reveal(self) -> str:
-        value = self._of.reveal()
-        seen, whole = self._seen
-        if value is not seen:
-            whole = self._value + value
-            self._seen = (value, whole)
-        return whole

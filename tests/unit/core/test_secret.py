@@ -25,28 +25,16 @@ def test_a_credential_that_was_not_fetched_is_never_taken_for_an_empty_one() -> 
     assert credential == credential  # noqa: PLR0124 - it is compared when settings are
 
 
-def test_a_prefixed_secret_follows_what_it_was_made_of() -> None:
-    credential = Credential(AT)
-    header = credential.prefixed("Bearer ")
-    credential.renew("sk-1")
-    assert header.reveal() == "Bearer sk-1"
-    assert header.reveal() is header.reveal()
-    credential.renew("sk-2")
-    assert header.reveal() == "Bearer sk-2"
-    assert Secret("sk-3").prefixed("Bearer ").reveal() == "Bearer sk-3"
-
-
 def test_nothing_shows_itself() -> None:
     credential = Credential(AT, "sk-1")
-    shown = "".join(f"{each!r} {each} {each!s}" for each in (credential, credential.prefixed("Bearer "), Secret("sk-1")))
+    shown = "".join(f"{each!r} {each} {each!s}" for each in (credential, Secret("sk-1")))
     assert "sk-1" not in shown
     assert "vault:kv/openai#key" in repr(credential)
 
 
 def test_what_changes_is_no_key_of_a_mapping() -> None:
-    for each in (Credential(AT, "sk-1"), Credential(AT, "sk-1").prefixed("x")):
-        with pytest.raises(TypeError, match="unhashable"):
-            hash(each)
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(Credential(AT, "sk-1"))
 
 
 def test_a_credential_equals_a_secret_of_the_same_text() -> None:
