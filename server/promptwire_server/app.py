@@ -31,6 +31,7 @@ from promptwire_server.chains.run import Engine
 from promptwire_server.config.fault import dotted
 from promptwire_server.config.settings import Settings
 from promptwire_server.convert import (
+    accounts,
     aliases,
     api_keys,
     cache_settings,
@@ -46,12 +47,14 @@ from promptwire_server.core.ids import Ids
 from promptwire_server.http.metrics import Exposition
 from promptwire_server.layers import names
 from promptwire_server.layers.admit import Admit, Gate
+from promptwire_server.layers.book import Book
 from promptwire_server.layers.cache import Cache
 from promptwire_server.layers.catalog import Catalog
 from promptwire_server.layers.embed import Embedder
 from promptwire_server.layers.journal import Journal
 from promptwire_server.layers.metrics import Metrics
 from promptwire_server.layers.observe import Observe
+from promptwire_server.layers.price import Priced
 from promptwire_server.layers.route import Router, Routes
 from promptwire_server.layers.tally import Tally
 from promptwire_server.providers.provider import Provider
@@ -69,6 +72,7 @@ from promptwire_server.safekeeping import fetched
 from promptwire_server.secrets.custody import Custody
 from promptwire_server.secrets.watch import News
 from promptwire_server.stores import memory, sqlite
+from promptwire_server.stores.prices import Prices
 from promptwire_server.voice import Voice
 
 _TALLY_S = 0.02  # ended calls are counted and logged this much later, together
@@ -177,8 +181,10 @@ class Application:
     def _services(self) -> list[tuple[ServiceDescriptor, object]]:
         """Every service of the contract; a method that a servicer lacks answers DISABLED."""
         routes = Routes(self._aliases, list(self._providers), self._settings.default_model)
-        handler = self._gateway(Router(routes, self._providers))
-        catalog = Catalog(routes, self._aliases, self._providers)
+        book = Book(accounts(self._settings), Prices(self._clock), self._clock)
+        # Innermost: only before a provider is it known which model answers.
+        handler = self._gateway(Router(routes, {name: Priced(provider, book=book) for name, provider in self._providers.items()}))
+        catalog = Catalog(routes, self._aliases, self._providers, book=book, clock=self._clock)
         load = Load(stream_settings(self._settings))
         servicers: dict[str, object] = {
             "ChatService": ChatService(handler, catalog.count_tokens, load, self._clock),

@@ -4,18 +4,26 @@ import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
+from typing import cast
 
 from promptwire import v1 as pb
 from promptwire_server.banner import Facts
 from promptwire_server.config import model as config
+from promptwire_server.config import model_facts
 from promptwire_server.config.settings import Settings
 from promptwire_server.config.units import Address
 from promptwire_server.core.call import Target
+from promptwire_server.core.facts import Facts as ModelFacts
+from promptwire_server.core.money import NANO_PER_USD
+from promptwire_server.core.price import OPERATOR, Price, Rates
+from promptwire_server.layers.book import Account
 from promptwire_server.layers.cache import CacheSettings
 from promptwire_server.providers import registry, script
 from promptwire_server.providers.settings import HttpSettings
 from promptwire_server.providers.upstream import Timeouts
+from promptwire_server.providers.vendors import vendor_of
 from promptwire_server.rpc.auth import ApiKey
 from promptwire_server.rpc.events import StreamSettings
 from promptwire_server.rpc.server import DrainSettings, KeepaliveSettings, ServerSettings
@@ -81,6 +89,50 @@ def api_keys(settings: Settings) -> list[ApiKey]:
 def aliases(settings: Settings) -> dict[str, tuple[Target, ...]]:
     """The operator's names of models."""
     return {name: tuple(target_of(text) for text in alias.targets) for name, alias in settings.models.items()}
+
+
+def accounts(settings: Settings) -> dict[str, Account]:
+    """What is known of the models of each provider, by its name."""
+    overrides: dict[str, dict[str, ModelFacts]] = {name: {} for name in settings.providers}
+    for name, section in settings.model_facts.items():
+        target = target_of(name)
+        overrides.setdefault(target.provider, {})[target.model] = _model_facts(section)
+    return {name: _account(name, section, overrides[name]) for name, section in provider_settings(settings).items()}
+
+
+def _account(name: str, section: registry.Settings, overrides: Mapping[str, ModelFacts]) -> Account:
+    if isinstance(section, HttpSettings):
+        vendor = vendor_of(name, section)
+        base_url = section.base_url or (vendor.base_url if vendor else "")
+        # Prices are published for public addresses only: for one's own machines the list need not be read at all.
+        return Account(base_url if base_url.startswith("https:") else "", overrides=overrides)
+    return Account(free=isinstance(section, registry.EchoSettings | registry.ScriptSettings), overrides=overrides)
+
+
+def _model_facts(section: model_facts.ModelFacts) -> ModelFacts:
+    rates = Rates(
+        input=_nano(section.input_usd_per_1m),
+        output=_nano(section.output_usd_per_1m),
+        cached_input=_nano(section.cached_input_usd_per_1m),
+        cache_write=_nano(section.cache_write_usd_per_1m),
+        cache_write_1h=_nano(section.cache_write_1h_usd_per_1m),
+    )
+    request = None if section.request_usd is None else int(section.request_usd * NANO_PER_USD)
+    return ModelFacts(
+        price=None if rates == Rates() and request is None else Price(rates, OPERATOR, request_nano_usd=request),
+        context_window_tokens=section.context_window or 0,
+        max_output_tokens=section.max_output_tokens or 0,
+        capabilities=tuple(_capability(name) for name in section.capabilities),
+    )
+
+
+def _capability(name: str) -> "pb.Capability":
+    return cast("pb.Capability", pb.Capability.Value(f"CAPABILITY_{name.upper()}"))  # the stubs call it an int
+
+
+def _nano(usd_per_1m: Decimal | None) -> int | None:
+    """Nano-USD for a thousand tokens; exact, since the configuration takes no finer amounts."""
+    return None if usd_per_1m is None else int(usd_per_1m * (NANO_PER_USD // 1000))
 
 
 def target_of(text: str) -> Target:

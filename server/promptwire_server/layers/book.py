@@ -68,8 +68,12 @@ class Book:
             found = [UNKNOWN] * len(models)
         return [facts.under(account.overrides.get(model, UNKNOWN)) for facts, model in zip(found, models, strict=True)]
 
+    def operator(self, provider: str, model: str) -> Facts:
+        """What the operator has written about a model."""
+        return self._accounts.get(provider, _NOBODY).overrides.get(model, UNKNOWN)
+
     def named(self, provider: str) -> Sequence[str]:
-        """Models of a provider that the operator has written something about."""
+        """Models of a provider that the operator has written about."""
         return list(self._accounts.get(provider, _NOBODY).overrides)
 
 

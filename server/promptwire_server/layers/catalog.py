@@ -1,20 +1,23 @@
 """Catalog: all models that can be asked, and how long a prompt is for one of them."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from promptwire import v1 as pb
 from promptwire_server.core.call import Call, Target
-from promptwire_server.core.errors import PromptwireError
+from promptwire_server.core.clock import Clock
+from promptwire_server.core.errors import NotFound
+from promptwire_server.layers.book import Book
 from promptwire_server.layers.route import Routes
+from promptwire_server.layers.shelf import PATIENCE_S, Shelf
 
 
 class Source(Protocol):
     """A provider, as far as its models go."""
 
     async def models(self) -> Sequence[pb.Model]:
-        """What it may be asked, as it says itself."""
+        """What it may be asked, with as much as it tells of each."""
         ...
 
     async def count_tokens(self, call: Call) -> pb.CountTokensResponse:
@@ -22,43 +25,68 @@ class Source(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
 class Catalog:
     """Aliases and the providers' models."""
 
-    routes: Routes
-    aliases: Mapping[str, Sequence[Target]]
-    sources: Mapping[str, Source]
+    def __init__(
+        self,
+        routes: Routes,
+        aliases: Mapping[str, Sequence[Target]],
+        sources: Mapping[str, Source],
+        *,
+        book: Book,
+        clock: Clock,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
+        """`patience_s` is how long one provider's list may take; a list that took longer is left out, or an older one is shown."""
+        self._routes = routes
+        self._aliases = aliases
+        self._sources = sources
+        self._shelves = {
+            name: Shelf(name, source, book=book, clock=clock, patience_s=patience_s) for name, source in sorted(sources.items())
+        }
 
     async def models(self, tenant: str) -> Sequence[pb.Model]:  # noqa: ARG002 - tenants see the same models until there are policies
-        """Aliases first, then by name. A provider that does not answer is left out: the others' models are still good to know."""
-        found: dict[str, pb.Model] = {}
-        for source in self.sources.values():
-            try:
-                found.update({model.name: model for model in await source.models()})
-            except PromptwireError:
-                continue
-        aliases = [self._alias(name, targets, found) for name, targets in sorted(self.aliases.items())]
-        models = [self._marked(found[name]) for name in sorted(found)]
-        return [*aliases, *models]
+        """Aliases first, then by name. All providers are asked at once; one that never answered is left out."""
+        async with asyncio.TaskGroup() as asking:
+            lists = [asking.create_task(shelf.models()) for shelf in self._shelves.values()]
+        found = {model.name: model for listed in lists for model in listed.result()}
+        aliases = [self._alias(name, found.get(str(targets[0]))) for name, targets in sorted(self._aliases.items())]
+        return [*aliases, *(self._marked(found[name]) for name in sorted(found))]
+
+    async def model(self, tenant: str, name: str) -> pb.Model:  # noqa: ARG002 - as above
+        """One model, by alias or "provider/model". Asks only its provider.
+
+        A model that its vendor does not list is there all the same when the operator or the price list knows it, or while the vendor
+        does not answer: a question to it may well succeed. Raises NotFound otherwise.
+        """
+        target = self._routes.resolve(name, "name")[0]
+        found = await self._shelves[target.provider].one(target.model)
+        if name in self._aliases:
+            return self._alias(name, found)
+        if found is None:
+            raise NotFound(f'{target.provider} lists no model "{target.model[:128]}", and nothing is known of it; ListModels has them all')
+        return self._marked(found)
 
     async def count_tokens(self, call: Call) -> pb.CountTokensResponse:
         """By the first target of the model asked for."""
-        target = self.routes.resolve(call.request.model)[0]
-        return await self.sources[target.provider].count_tokens(call.aimed_at(target))
+        target = self._routes.resolve(call.request.model)[0]
+        return await self._sources[target.provider].count_tokens(call.aimed_at(target))
 
-    def _alias(self, name: str, targets: Sequence[Target], found: Mapping[str, pb.Model]) -> pb.Model:
+    def _alias(self, name: str, found: pb.Model | None) -> pb.Model:
+        """An alias, with what is known of its first target."""
+        targets = self._aliases[name]
         first = targets[0]
         model = pb.Model()
-        if str(first) in found:
-            model.CopyFrom(found[str(first)])
+        if found is not None:
+            model.CopyFrom(found)
         model.name, model.provider, model.provider_model, model.source = name, first.provider, first.model, "configuration"
         model.targets.extend(str(target) for target in targets)
-        model.is_default = name == self.routes.default
+        model.is_default = name == self._routes.default
         return model
 
     def _marked(self, model: pb.Model) -> pb.Model:
-        if model.name != self.routes.default:
+        if model.name != self._routes.default:
             return model
         marked = pb.Model()
         marked.CopyFrom(model)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from promptwire import v1 as pb
-from promptwire_server.core.errors import InvalidRequest, NotFound
+from promptwire_server.core.errors import InvalidRequest
 from promptwire_server.rpc.exchange import Exchange
 
 _DEFAULT_PAGE = 100
@@ -18,6 +18,10 @@ class Catalog(Protocol):
 
     async def models(self, tenant: str) -> Sequence[pb.Model]:
         """All that the tenant may use: aliases first, then by name."""
+        ...
+
+    async def model(self, tenant: str, name: str) -> pb.Model:
+        """One of them, by alias or "provider/model". Raises NotFound."""
         ...
 
 
@@ -42,10 +46,7 @@ class ModelService:
         tenant = exchange.principal.tenant
         if not request.name:
             raise InvalidRequest.at("name", 'is required: an alias, or "provider/model"; ListModels has them all')
-        for model in await self._catalog.models(tenant):
-            if model.name == request.name:
-                return pb.GetModelResponse(model=model)
-        raise NotFound(f'no model is called "{request.name[:128]}"; ListModels has them all')
+        return pb.GetModelResponse(model=await self._catalog.model(tenant, request.name))
 
 
 def _position(model: pb.Model) -> tuple[bool, str]:
