@@ -32,7 +32,8 @@ class Subject:
     def call(self, behaviour: str, *, stream: bool, within_s: float = 10.0, generation: pb.GenerationSettings | None = None) -> Call:
         """A call that makes the provider behave so: text, tools, reasoning, refusal, unwell, limited, account, broken, slow, silent."""
         request = pb.ChatRequest(prompt=QUESTION, generation=generation)
-        model = self.models[behaviour] if stream else self.models.get(f"{behaviour} whole", self.models[behaviour])
+        streamed = self.models.get(behaviour, self.models["text"])
+        model = streamed if stream else self.models.get(f"{behaviour} whole", streamed)
         if behaviour == "tools":
             request.generation.tools.append(TOOL)
         return make_call(request, model=model, stream=stream, within_s=within_s)
@@ -103,7 +104,7 @@ class Wired:
 WIRED: Mapping[str, Wired] = {
     "openai": Wired("openai", "/v1", {}, frozenset({"reasoning back"})),
     "responses": Wired("openai", "/v1", {}, frozenset({"candidates"})),
-    "anthropic": Wired("anthropic", "", {}, frozenset({"candidates"})),
+    "anthropic": Wired("anthropic", "", {"json": "fake~text=%7B%22answer%22:%22tea%22%7D"}, frozenset({"candidates"})),
     "gemini": Wired("gemini", "/v1beta", {}, frozenset({"refusal"})),
     "ollama": Wired("ollama", "", {}, frozenset({"candidates", "refusal", "reasoning_tokens"})),
 }

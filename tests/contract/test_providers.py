@@ -19,6 +19,7 @@ from promptwire_server.core.errors import (
     UpstreamRateLimited,
 )
 from promptwire_server.core.reply import Ending, Event, Reply
+from promptwire_server.providers.json_value import dumped
 from tests.contract.subjects import QUESTION, WIRED, Subject, echo, over_http, script
 from tests.faults.fake_provider.process import FakeProvider
 from tests.unit.providers.support import ask, events_of
@@ -55,6 +56,10 @@ def comparable(response: pb.ChatResponse) -> pb.ChatResponse:
     for part in (part for candidate in copy.candidates for part in candidate.message.parts):
         if part.HasField("tool_call"):
             part.tool_call.ClearField("tool_call_id")
+            # An object in a whole answer is spelled by us, in a stream by the vendor: blanks differ.
+            part.tool_call.arguments_json = dumped(orjson.loads(part.tool_call.arguments_json))
+        if part.HasField("provider_state"):
+            part.provider_state.data = b"signed anew for every answer"
     return copy
 
 
@@ -287,7 +292,7 @@ async def test_an_answer_in_any_json_is_an_object(subject: Subject, *, stream: b
     if subject.provider.name == "script":
         pytest.skip("a script says what is written")
     shape = pb.ResponseFormat(json_object=pb.JsonObjectFormat())
-    answer = await ask(subject.provider, subject.call("text", stream=stream, generation=pb.GenerationSettings(response_format=shape)))
+    answer = await ask(subject.provider, subject.call("json", stream=stream, generation=pb.GenerationSettings(response_format=shape)))
     assert isinstance(orjson.loads(answer.text), dict)
 
 

@@ -49,9 +49,9 @@ EVENTS = "text/event-stream"
 WIRES = (
     Wire("openai", "openai", "", EVENTS, b"data: [DONE]", b"data: [DONE]"),
     Wire("responses", "openai", "responses_", EVENTS, b"event: response.completed", b"\n\n", model="o1-pro"),
-    Wire("anthropic", "anthropic", "anthropic_", EVENTS, b"event: message_stop", b"\n\n"),
-    # It has no mark of its own: after the reason, a stream that ends is complete.
-    Wire("gemini", "gemini", "gemini_", EVENTS, b'"finishReason"', b"\r\n\r\n"),
+    Wire("anthropic", "anthropic", "anthropic_", EVENTS, b"event: message_stop", b"}"),
+    # It has no mark of its own: after the event with the reason, which counts without its blank line, a stream that ends is complete.
+    Wire("gemini", "gemini", "gemini_", EVENTS, b'"finishReason"', b'"}'),
     Wire("ollama", "ollama", "ollama_", "application/x-ndjson", b'"done":true', b"}"),
 )
 
