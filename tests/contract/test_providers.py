@@ -53,7 +53,14 @@ def comparable(response: pb.ChatResponse) -> pb.ChatResponse:
     copy.CopyFrom(response)
     copy.ClearField("provider_response_id")
     copy.ClearField("provider_extra_json")
+    for candidate in copy.candidates:
+        # What Gemini signs of a whole text comes behind it in a stream, as a part of its own.
+        said = [part for part in candidate.message.parts if part.WhichOneof("content") != "text" or part.text]
+        candidate.message.ClearField("parts")
+        candidate.message.parts.extend(said)
     for part in (part for candidate in copy.candidates for part in candidate.message.parts):
+        if part.text:
+            part.ClearField("provider_state")
         if part.HasField("tool_call"):
             part.tool_call.ClearField("tool_call_id")
             # An object in a whole answer is spelled by us, in a stream by the vendor: blanks differ.

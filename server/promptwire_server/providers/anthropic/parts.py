@@ -80,6 +80,7 @@ class Parts:
         if text and not text.strip():
             asked.part_dropped(self._call, self._provider, where, "it takes no text of white space alone")
         if not text.strip():
+            self._state(part, where)  # another's, on a part without words, is worth its notice
             return None
         return self.cached({**self._state(part, where), "type": "text", "text": text}, part, where)
 

@@ -154,8 +154,7 @@ class Contents:
         data = asked.state_of(part, self._call, self._provider, where)
         found = parsed_object(data) if data else {}
         if found is None:
-            asked.part_dropped(self._call, self._provider, f"{where}.provider_state", "it is not what this provider gave")
-            return {}
+            raise InvalidRequest.at(f"{where}.provider_state", "is not what this provider gave; send the model's messages back unchanged")
         return {name: found[name] for name in found.keys() & STATE}
 
     def _media(self, media: pb.MediaPart, path: str) -> Part:
