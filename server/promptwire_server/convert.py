@@ -12,6 +12,7 @@ from promptwire import v1 as pb
 from promptwire_server.banner import Facts
 from promptwire_server.config import model as config
 from promptwire_server.config import model_facts
+from promptwire_server.config import providers as sections
 from promptwire_server.config.settings import Settings
 from promptwire_server.config.units import Address
 from promptwire_server.core.call import Target
@@ -20,9 +21,9 @@ from promptwire_server.core.money import NANO_PER_USD
 from promptwire_server.core.price import OPERATOR, Price, Rates
 from promptwire_server.layers.book import Account
 from promptwire_server.layers.cache import CacheSettings
-from promptwire_server.providers import registry, script
+from promptwire_server.providers import custom, registry, script
 from promptwire_server.providers.settings import HttpSettings
-from promptwire_server.providers.upstream import Timeouts
+from promptwire_server.providers.upstream import Bounds, Timeouts, Tls
 from promptwire_server.providers.vendors import vendor_of
 from promptwire_server.rpc.auth import ApiKey
 from promptwire_server.rpc.events import StreamSettings
@@ -177,25 +178,41 @@ def provider_settings(settings: Settings) -> dict[str, registry.Settings]:
     return {name: _provider(section) for name, section in settings.providers.items()}
 
 
-def _provider(section: config.Provider) -> registry.Settings:
+def _provider(section: sections.Provider) -> registry.Settings:
     match section:
-        case config.Echo():
+        case sections.Echo():
             return registry.EchoSettings()
-        case config.Script():
+        case sections.Script():
             return script.Settings(section.file)
-        case config.OpenAI():
-            return _openai(section)
+        case sections.Custom():
+            options = {name: value.reveal() for name, value in section.options.items()}
+            return custom.Settings(section.entry_point, options, section.models)
+        case _:
+            return _http(section)
 
 
-def _openai(section: config.OpenAI) -> HttpSettings:
-    timeouts = section.timeouts
+def _http(section: sections.Remote) -> HttpSettings:
+    timeouts, bounds = section.timeouts, section.bounds
     return HttpSettings(
         dialect=section.kind,
-        api_key=section.api_key,
+        vendor=section.vendor or "",
+        api_key=section.secret,
         base_url=section.base_url,
-        options={"organization": section.organization or "", "project": section.project or ""},
+        options=section.options(),
         headers={name: value.reveal() for name, value in section.headers.items()},
         models=section.models,
         timeouts=Timeouts(timeouts.connect_s, timeouts.first_token_s, timeouts.idle_s, timeouts.total_s),
+        bounds=Bounds(
+            line_bytes=bounds.event_bytes,
+            event_bytes=bounds.event_bytes,
+            body_bytes=bounds.answer_bytes,
+            stream_bytes=bounds.stream_bytes,
+        ),
         max_connections=section.max_connections,
+        proxy=section.proxy,
+        tls=Tls(_text(section.ca_file), _text(section.cert_file), _text(section.key_file)),
     )
+
+
+def _text(path: Path | None) -> str:
+    return "" if path is None else str(path)

@@ -2,10 +2,13 @@
 
 import ssl
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from promptwire_server.config.credentials import LOGINS, credentials
 from promptwire_server.config.fault import dotted
-from promptwire_server.config.model import File, OpenAI, Script, Server
+from promptwire_server.config.model import File, Server
+from promptwire_server.config.providers import Script
+from promptwire_server.config.remotes import FILES, provider_keys, provider_tls, remotes
 from promptwire_server.config.settings import KeyPath
 from promptwire_server.config.units import Address
 from promptwire_server.core.secret import Credential
@@ -28,9 +31,12 @@ def tls_pair(file: File) -> Iterator[Finding]:
 def files_exist(file: File) -> Iterator[Finding]:
     """Every file that is named can be read."""
     tls = file.server.tls
-    named = [(("server", "tls", name), getattr(tls, name)) for name in ("cert_file", "key_file", "client_ca_file")]
+    named: list[tuple[KeyPath, Path | None]] = [
+        (("server", "tls", name), getattr(tls, name)) for name in ("cert_file", "key_file", "client_ca_file")
+    ]
     named.append((("secrets", "vault", "ca_file"), file.secrets.vault.ca_file))
     named += [(("providers", name, "file"), provider.file) for name, provider in file.providers.items() if isinstance(provider, Script)]
+    named += [((*at, name), getattr(provider, name)) for at, provider in remotes(file) for name in FILES]
     for path, name in named:
         if name is None:
             continue
@@ -116,13 +122,6 @@ def api_keys(file: File) -> Iterator[Finding]:
         names.setdefault(key.name, position)
 
 
-def provider_keys(file: File) -> Iterator[Finding]:
-    """A provider's key has one source."""
-    for name, provider in file.providers.items():
-        if isinstance(provider, OpenAI) and provider.api_key is not None and provider.api_key_file is not None:
-            yield ("providers", name), "has both `api_key` and `api_key_file`; keep one"
-
-
 def vault_opens(file: File) -> Iterator[Finding]:
     """Where something refers to Vault, it is known where that is, and there is one way in."""
     vault = file.secrets.vault
@@ -156,6 +155,7 @@ CHECKS: tuple[tuple[frozenset[str], Check], ...] = (
     (frozenset({"server", "auth"}), door_is_closed),
     (frozenset({"auth"}), api_keys),
     (frozenset({"providers"}), provider_keys),
+    (frozenset({"providers"}), provider_tls),
     (frozenset({"secrets", "auth", "providers"}), vault_opens),
 )
 

@@ -2,17 +2,21 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from promptwire_server.config.check import MIN_KEY_CHARACTERS, too_short
 from promptwire_server.config.environment import read_secret
 from promptwire_server.config.fault import Fault
-from promptwire_server.config.model import Alias, ApiKey, Auth, Echo, File, OpenAI, Provider, Server
+from promptwire_server.config.model import Alias, ApiKey, Auth, File, Server
+from promptwire_server.config.providers import Custom, Echo, Provider, Remote
 from promptwire_server.config.settings import KeyPath, Settings
 from promptwire_server.config.tree import Tree
 from promptwire_server.config.vendors import Vendor
 from promptwire_server.core.secret import Credential, Reference, Secret
 
 _ECHO_MODEL = "echo"
+
+R = TypeVar("R", bound=Remote)
 
 
 class Completion:
@@ -71,23 +75,37 @@ class Completion:
         providers: dict[str, Provider] = {}
         for name, provider in self._file.providers.items():
             if provider is not None:
-                providers[name] = self._openai(name, provider) if isinstance(provider, OpenAI) else provider
+                providers[name] = self._remote(name, provider) if isinstance(provider, Remote) else provider
         if "echo" not in self._file.providers:
             providers["echo"] = Echo(kind="echo")
         return providers
 
-    def _openai(self, name: str, provider: OpenAI) -> OpenAI:
-        vendor = self._vendors.get(name)
+    def _remote(self, name: str, provider: R) -> R:
+        vendor = self._vendor_of(name, provider)
         base_url = provider.base_url or (vendor.base_url if vendor else "")
         at = ("providers", name)
         if not base_url:
             self._fault((*at, "base_url"), f'is required, since "{name}" is no vendor whose address is known')
-        key = provider.api_key
-        if provider.api_key_file is not None:
-            key = self._secret(provider.api_key_file, (*at, "api_key_file"))
-        elif key is None and vendor and vendor.key_variables and base_url == vendor.base_url:
+        found: dict[str, Secret | str | None] = {"base_url": base_url.rstrip("/")}
+        for key in ("api_key", "token"):
+            file: Path | None = getattr(provider, f"{key}_file", None)
+            if file is not None:
+                found[key] = self._secret(file, (*at, f"{key}_file"))
+        shown = any(getattr(provider, key, None) is not None for key in ("api_key", "api_key_file", "token", "token_file"))
+        if not shown and vendor and vendor.key_variables and base_url == (vendor.base_url or base_url):
             self._fault(at, f"has no key: write `api_key` or `api_key_file`, or set {vendor.key_variables[0]}")
-        return provider.model_copy(update={"api_key": key, "base_url": base_url.rstrip("/")})
+        return provider.model_copy(update=found)
+
+    def _vendor_of(self, name: str, provider: Remote) -> Vendor | None:
+        """The row of the vendor that is named, else of the one whose name it has and whose dialect it speaks."""
+        vendor = self._vendors.get(provider.vendor or name)
+        if provider.vendor is not None:
+            at = ("providers", name, "vendor")
+            if vendor is None:
+                self._fault(at, f'no vendor is called "{provider.vendor}"; there are {", ".join(sorted(self._vendors))}')
+            elif vendor.dialect != provider.kind:
+                self._fault(at, f"{provider.vendor} speaks {vendor.dialect}; write kind: {vendor.dialect}, or another vendor")
+        return vendor if vendor is not None and vendor.dialect == provider.kind else None
 
     def _check_targets(self, providers: Mapping[str, Provider]) -> None:
         for name, alias in self._file.models.items():
@@ -110,8 +128,8 @@ class Completion:
         if self._file.default_model:
             return self._file.default_model
         for name, provider in providers.items():
-            if isinstance(provider, OpenAI):
-                vendor = self._vendors.get(name)
+            if isinstance(provider, Remote | Custom):
+                vendor = self._vendors.get(getattr(provider, "vendor", None) or name)
                 model = provider.models[0] if provider.models else (vendor.default_model if vendor else "")
                 if model:
                     return f"{name}/{model}"
@@ -144,6 +162,6 @@ def _problem(model: str, providers: Mapping[str, Provider], aliases: Mapping[str
     provider = providers.get(name)
     if provider is None:
         return f'"{model}": no provider is called "{name}"; there are {", ".join(sorted(providers)) or "none"}'
-    if isinstance(provider, OpenAI) and provider.models and rest not in provider.models:
+    if isinstance(provider, Remote | Custom) and provider.models and rest not in provider.models:
         return f'"{model}" is not among providers.{name}.models'
     return ""

@@ -7,10 +7,10 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from promptwire_server.config.fault import Fault, dotted
+from promptwire_server.config.providers import KINDS
 from promptwire_server.config.schema import keys_at
 from promptwire_server.config.settings import KeyPath
 from promptwire_server.config.tree import Tree
-from promptwire_server.config.vendors import DIALECTS
 
 _TAG_POSITION = 2  # pydantic names the kind of a provider within the path: ("providers", "openai", "openai", "base_url")
 _SHOWN_KEYS = 12
@@ -22,7 +22,7 @@ _MESSAGES: dict[str, Callable[[ErrorDetails], str]] = {
     "greater_than_equal": lambda error: f"must be at least {error['ctx']['ge']}",
     "less_than_equal": lambda error: f"must be at most {error['ctx']['le']}",
     "too_short": lambda _: "needs at least one entry",
-    "union_tag_not_found": lambda _: f"needs a `kind`: {', '.join(DIALECTS)}",
+    "union_tag_not_found": lambda _: f"needs a `kind`: {', '.join(KINDS)}",
     "union_tag_invalid": lambda error: f"kind must be one of {error['ctx']['expected_tags']}",
 }
 _BY_BEGINNING = (

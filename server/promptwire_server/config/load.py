@@ -19,7 +19,7 @@ from promptwire_server.config.model import File
 from promptwire_server.config.schema import key_paths
 from promptwire_server.config.settings import Origin, Settings
 from promptwire_server.config.tree import Raw, Tree
-from promptwire_server.config.vendors import Vendor, add_vendors, expected_names
+from promptwire_server.config.vendors import Vendor, add_vendors, variable_names
 
 
 def load(
@@ -51,7 +51,7 @@ def _add_sources(tree: Tree, environ: Mapping[str, str], overrides: Mapping[str,
     directory = later.get(("secrets_dir",), tree.get(("secrets_dir",)))
     files: list[Variable] = []
     if isinstance(directory, str):
-        files, secrets = from_directory(Path(directory), expected_names(vendors), tree)
+        files, secrets = from_directory(Path(directory), variable_names(vendors), tree)
     for variable in (*files, *variables, *flags):
         tree.put(variable.path, variable.value, variable.origin)
     known = [PREFIX + "__".join(key).upper() for key in key_paths()] if strays else []

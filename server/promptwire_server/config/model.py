@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from promptwire_server.config.model_facts import ModelFacts, ModelName
+from promptwire_server.config.providers import Provider
 from promptwire_server.config.secret_stores import Secrets
 from promptwire_server.config.section import Bytes, Listen, Name, Seconds, SecretText, Section
 from promptwire_server.config.units import Address
@@ -167,61 +168,6 @@ class Alias(Section):
         description='Models as "provider/model", tried in order.',
         examples=[["openai/gpt-4o-mini", "anthropic/claude-haiku-4-5"]],
     )
-
-
-class Timeouts(Section):
-    """How long an upstream may take."""
-
-    connect_s: Seconds = Field(10.0, alias="connect", description="Until the connection stands.", examples=["10s"])
-    first_token_s: Seconds = Field(120.0, alias="first_token", description="Until the first event of an answer.", examples=["2m"])
-    idle_s: Seconds = Field(60.0, alias="idle", description="Between two events; comments and pings do not count.", examples=["60s"])
-    total_s: Seconds = Field(600.0, alias="total", description="The whole answer.", examples=["10m"])
-
-
-class OpenAI(Section):
-    """A provider that speaks OpenAI's chat completions."""
-
-    kind: Literal["openai"] = Field(description="The dialect it speaks.", examples=["openai"])
-    base_url: str | None = Field(
-        None,
-        pattern=r"^https?://[^\s?#@]+$",
-        description="Where it is. Default: the vendor's.",
-        examples=["https://api.openai.com/v1", "http://127.0.0.1:8000/v1"],
-    )
-    api_key: SecretText | None = Field(
-        None, description="The operator's key at the vendor. Either this or api_key_file.", examples=["${OPENAI_API_KEY}"]
-    )
-    api_key_file: Path | None = Field(
-        None, description="A file that holds the key. Either this or api_key.", examples=["/run/secrets/openai"]
-    )
-    organization: str | None = Field(None, description="Organization that is billed.", examples=["org-123"])
-    project: str | None = Field(None, description="Project that is billed.", examples=["proj-123"])
-    headers: dict[str, SecretText] = Field(
-        default_factory=dict, description="Headers to add to every request.", examples=[{"x-team": "search"}]
-    )
-    models: list[str] = Field(
-        default_factory=list,
-        description="Models to list and to take; empty: any that the vendor knows.",
-        examples=[["gpt-4o-mini", "gpt-4o"]],
-    )
-    timeouts: Timeouts = Field(Timeouts.model_validate({}), description="How long it may take.")
-    max_connections: int = Field(256, ge=1, le=65536, description="Connections to it at the same time.", examples=[256])
-
-
-class Echo(Section):
-    """A provider that answers with the question: for trials and tests."""
-
-    kind: Literal["echo"] = Field(description="The dialect it speaks.", examples=["echo"])
-
-
-class Script(Section):
-    """A provider that answers from a YAML file: for demos and tests."""
-
-    kind: Literal["script"] = Field(description="The dialect it speaks.", examples=["script"])
-    file: Path = Field(description="The answers.", examples=["demo.yaml"])
-
-
-Provider = Annotated[OpenAI | Echo | Script, Field(discriminator="kind")]
 
 
 class Logs(Section):

@@ -13,11 +13,18 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 def json_schema() -> dict[str, Json]:
     """The schema (draft 2020-12), with a description and examples for every key."""
     schema: dict[str, Json] = File.model_json_schema(by_alias=True)
-    for section in Section.__subclasses__():
-        defined = schema if section is File else _object(_object(schema["$defs"])[section.__name__])
-        _write_defaults(section, _object(defined["properties"]))
+    for section in _sections(Section):
+        defined = schema if section is File else _object(_object(schema["$defs"]).get(section.__name__))
+        if defined:  # some are only there for others to share
+            _write_defaults(section, _object(defined["properties"]))
     schema.pop("description", None)
     return {"$schema": _DIALECT, "title": "Configuration of the Promptwire server", **{k: v for k, v in schema.items() if k != "title"}}
+
+
+def _sections(base: type[Section]) -> Iterator[type[Section]]:
+    for section in base.__subclasses__():
+        yield section
+        yield from _sections(section)
 
 
 def _write_defaults(section: type[Section], properties: dict[str, Json]) -> None:

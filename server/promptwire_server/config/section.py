@@ -11,6 +11,8 @@ from promptwire_server.core.secret import Credential, Reference, Secret
 
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}$"
 _HTTP = re.compile(r"https?://[^\s?#@]+")
+_PROXY = re.compile(r"https?://([^\s/?#@]+@)?[^\s/?#@]+/?")
+_USER_INFO = re.compile(r"//[^@]*@")
 
 
 def _secret(value: object) -> Secret:
@@ -34,6 +36,19 @@ def _plain_secret(value: object) -> Secret:
 def _shown(secret: Secret) -> str:
     """What people may see: where a secret is kept, but not what it is. What came from a file is shown beside it, by its `_file` key."""
     return str(secret.reference) if isinstance(secret, Credential) and secret.reference.store != "file" else str(secret)
+
+
+def _proxy(value: object) -> Secret:
+    if isinstance(value, Secret):
+        return value
+    if not isinstance(value, str) or not _PROXY.fullmatch(value.strip()):
+        raise ValueError('must be an address such as "http://proxy.example.com:3128", with user:password@ before the host if it needs that')
+    return Secret(value.strip().rstrip("/"))
+
+
+def _proxy_shown(secret: Secret) -> str:
+    """Where it is; who asks is masked."""
+    return _USER_INFO.sub("//***@", secret.reveal())
 
 
 def _http_address(value: str) -> str:
@@ -77,6 +92,12 @@ PlainSecretText = Annotated[
     PlainValidator(_plain_secret),
     PlainSerializer(str, return_type=str),
     WithJsonSchema({"type": "string", "minLength": 1, "writeOnly": True}),
+]
+Proxy = Annotated[
+    Secret,
+    PlainValidator(_proxy),
+    PlainSerializer(_proxy_shown, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": _PROXY.pattern}),
 ]
 HttpAddress = Annotated[str, AfterValidator(_http_address)]
 Name = Annotated[str, Field(pattern=_NAME)]

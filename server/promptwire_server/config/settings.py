@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from promptwire_server.config.model import Alias, Auth, Cache, Logs, Provider, Server, Usage
+from promptwire_server.config.model import Alias, Auth, Cache, Logs, Server, Usage
 from promptwire_server.config.model_facts import ModelFacts
+from promptwire_server.config.providers import Provider
 from promptwire_server.config.secret_stores import Secrets
 
 KeyPath = tuple[str, ...]  # e.g. ("auth", "api_keys", "0", "key")

@@ -7,29 +7,11 @@ from promptwire_server.config.reference import FileText
 from promptwire_server.config.settings import Origin
 from promptwire_server.config.tree import Tree
 
-DIALECTS = ("openai", "echo", "script")  # what this version speaks
-# Variables that people have set and expect to be seen. Those of vendors with a row are; of the others the operator is told.
-_EXPECTED = {
-    "ANTHROPIC_API_KEY": "Anthropic",
-    "AZURE_OPENAI_API_KEY": "Azure OpenAI",
-    "CEREBRAS_API_KEY": "Cerebras",
-    "COHERE_API_KEY": "Cohere",
-    "DEEPSEEK_API_KEY": "DeepSeek",
-    "FIREWORKS_API_KEY": "Fireworks",
-    "GEMINI_API_KEY": "Gemini",
-    "GOOGLE_API_KEY": "Gemini",
-    "GROQ_API_KEY": "Groq",
-    "MISTRAL_API_KEY": "Mistral",
-    "OPENROUTER_API_KEY": "OpenRouter",
-    "PERPLEXITY_API_KEY": "Perplexity",
-    "TOGETHER_API_KEY": "Together",
-    "XAI_API_KEY": "xAI",
-}
 _BUILT_IN = ("echo", "script")  # their kind is their usual name
 
 
 class Vendor(Protocol):
-    """What is known of a vendor; `providers/registry.py` has the rows."""
+    """What is known of a vendor; `providers/vendors.py` has the rows."""
 
     @property
     def name(self) -> str:
@@ -57,55 +39,83 @@ class Vendor(Protocol):
         ...
 
     @property
+    def more_variables(self) -> Mapping[str, Sequence[str]]:
+        """Variables that its own programs read other settings from, by the key of its section."""
+        ...
+
+    @property
     def default_model(self) -> str:
         """A model to ask when none is named; empty when there is no obvious one."""
         ...
 
 
-def expected_names(vendors: Iterable[Vendor]) -> set[str]:
-    """All variables that are looked at: of the vendors, and those that people expect to be."""
-    return variable_names(vendors) | set(_EXPECTED)
-
-
 def variable_names(vendors: Iterable[Vendor]) -> set[str]:
     """All variables of these vendors."""
-    return {name for vendor in vendors for name in (*vendor.key_variables, *vendor.url_variables)}
+    return {
+        name
+        for vendor in vendors
+        for names in (vendor.key_variables, vendor.url_variables, *vendor.more_variables.values())
+        for name in names
+    }
 
 
 def add_vendors(tree: Tree, vendors: Sequence[Vendor], environ: Mapping[str, str], secrets: Mapping[str, str]) -> list[str]:
     """Complete the providers section from the vendors' variables; returns notices. A provider that is set to null stays off."""
+    rows = {vendor.name: vendor for vendor in vendors}
     providers = tree.section("providers")
     for name in _BUILT_IN:
         _imply_kind(tree, name, name)
-    for vendor in vendors:
-        if vendor.dialect in DIALECTS and not (vendor.name in providers and providers[vendor.name] is None):
-            _add(tree, vendor, environ, secrets)
-    seen = variable_names(vendor for vendor in vendors if vendor.dialect in DIALECTS)
-    return [
-        f"{variable} is set, but this version does not know {name} by itself; "
-        "if it offers OpenAI's chat completions, configure a provider of kind openai with its base_url"
-        for variable, name in _EXPECTED.items()
-        if variable not in seen and (environ.get(variable) or variable in secrets)
-    ]
+    for name in providers:
+        vendor = rows.get(str(tree.section("providers", name).get("vendor")))
+        if vendor is not None:
+            _imply_kind(tree, name, vendor.dialect)
+    off = {name for name, section in providers.items() if section is None}
+    given = _Given(environ, secrets)
+    return [notice for vendor in vendors if vendor.name not in off for notice in _add(tree, vendor, given)]
 
 
-def _add(tree: Tree, vendor: Vendor, environ: Mapping[str, str], secrets: Mapping[str, str]) -> None:
+class _Given:
+    """Variables, be they of the environment or secret files."""
+
+    def __init__(self, environ: Mapping[str, str], secrets: Mapping[str, str]) -> None:
+        self._sources = ((environ, "environment"), (secrets, "secret file"))
+
+    def first(self, names: Iterable[str]) -> tuple[str, Origin] | None:
+        """The first of these that is set, and where it came from."""
+        for name in names:
+            for source, kind in self._sources:
+                text = source.get(name, "")
+                if text.strip():
+                    return text if isinstance(text, FileText) else text.strip(), Origin(kind, name)
+        return None
+
+
+def _add(tree: Tree, vendor: Vendor, given: _Given) -> list[str]:
+    """Of a vendor whose accounts have an address each, a key alone is not enough: said as a notice."""
     at = ("providers", vendor.name)
     written = tree.section(*at)
-    if "api_key" not in written and "api_key_file" not in written:
-        _put_first(tree, (*at, "api_key"), vendor.key_variables, environ, secrets)
-    if "base_url" not in written:
-        _put_first(tree, (*at, "base_url"), vendor.url_variables, environ, secrets)
+    keys = ("api_key", "api_key_file", "token", "token_file")
+    key = None if any(name in written for name in keys) else given.first(vendor.key_variables)
+    url = None if "base_url" in written else given.first(vendor.url_variables)
+    if key and not (url or vendor.base_url or written):
+        variable = vendor.url_variables[0] if vendor.url_variables else f"providers.{vendor.name}.base_url"
+        return [f"{key[1].name} is set, but not {variable}; without it {vendor.name} cannot be asked"]
+    for name, found in (("api_key", key), ("base_url", url)):
+        if found is not None:
+            tree.put((*at, name), *found)
     _imply_kind(tree, vendor.name, vendor.dialect)
+    _add_more(tree, vendor, given)
+    return []
 
 
-def _put_first(tree: Tree, path: tuple[str, ...], names: Iterable[str], environ: Mapping[str, str], secrets: Mapping[str, str]) -> None:
-    for name in names:
-        for source, kind in ((environ, "environment"), (secrets, "secret file")):
-            text = source.get(name, "")
-            if text.strip():
-                tree.put(path, text if isinstance(text, FileText) else text.strip(), Origin(kind, name))
-                return
+def _add_more(tree: Tree, vendor: Vendor, given: _Given) -> None:
+    """Other settings, of a provider that is there."""
+    at = ("providers", vendor.name)
+    section = tree.section(*at)
+    for name, variables in vendor.more_variables.items() if section.get("kind") == vendor.dialect else ():
+        shown = name == "token" and any(key in section for key in ("api_key", "api_key_file", "token_file"))
+        if name not in section and not shown and (found := given.first(variables)):
+            tree.put((*at, name), *found)
 
 
 def _imply_kind(tree: Tree, name: str, kind: str) -> None:

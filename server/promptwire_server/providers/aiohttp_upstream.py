@@ -5,6 +5,7 @@ single byte of an answer had come: the rule of HTTP clients for stale connection
 """
 
 import asyncio
+import ssl
 from collections.abc import Mapping
 from contextvars import ContextVar
 from functools import partial
@@ -18,7 +19,7 @@ from promptwire_server.core.clock import Clock
 from promptwire_server.core.errors import DeadlineExceeded, PromptwireError
 from promptwire_server.providers.failed import failed
 from promptwire_server.providers.patience import TICK_S, Cause, Patience
-from promptwire_server.providers.upstream import Answer, Endpoint, Request
+from promptwire_server.providers.upstream import Answer, Endpoint, Request, Tls
 
 _KEEPALIVE_S = 30.0
 _MOST_URLS = 1024  # kept parsed
@@ -54,8 +55,8 @@ _IN_USE: ContextVar[_Protocol | None] = ContextVar("_IN_USE", default=None)  # o
 class _Connector(aiohttp.TCPConnector):
     """Notes which connection a request goes out on."""
 
-    def __init__(self, *, limit: int) -> None:
-        super().__init__(limit=limit, keepalive_timeout=_KEEPALIVE_S)
+    def __init__(self, *, limit: int, tls: Tls) -> None:
+        super().__init__(limit=limit, keepalive_timeout=_KEEPALIVE_S, ssl=_context(tls))
         kind: type[ResponseHandler] = _Protocol
         self._factory = partial(kind, loop=self._loop)
 
@@ -81,6 +82,7 @@ class AiohttpUpstream:
         self._endpoint = endpoint
         self._clock = clock
         self._base = URL(endpoint.base_url.rstrip("/"))
+        self._proxy = None if endpoint.proxy is None else URL(endpoint.proxy.reveal())
         self._urls: dict[str, URL] = {}
         self._headers = CIMultiDict(endpoint.headers)
         self._headers.setdefault("user-agent", "promptwire")
@@ -163,7 +165,7 @@ class AiohttpUpstream:
             data=request.body or None,
             headers=request.headers or None,
             allow_redirects=False,
-            proxy=self._endpoint.proxy,
+            proxy=self._proxy,
         )
 
     def _url(self, path: str) -> URL:
@@ -194,7 +196,7 @@ class AiohttpUpstream:
     def _opened(self) -> aiohttp.ClientSession:
         endpoint = self._endpoint
         self._session = aiohttp.ClientSession(
-            connector=_Connector(limit=endpoint.max_connections),
+            connector=_Connector(limit=endpoint.max_connections, tls=endpoint.tls),
             headers=self._headers,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
@@ -289,6 +291,17 @@ class AiohttpStream:
         if self._waiting_for == "first_token" and self._since_s is not None:
             return self._patience.until_first_token_s(self._since_s)
         return self._patience.until_idle_s(now_s if self._since_s is None else self._since_s)
+
+
+def _context(tls: Tls) -> ssl.SSLContext | bool:
+    """Whom to believe and what to show; True is aiohttp's own context, the system's authorities."""
+    if not tls.ca_file and not tls.cert_file:
+        return True
+    context = ssl.create_default_context(cafile=tls.ca_file or None)
+    context.set_alpn_protocols(["http/1.1"])
+    if tls.cert_file:
+        context.load_cert_chain(tls.cert_file, tls.key_file)
+    return context
 
 
 def _failure(error: Exception, endpoint: Endpoint) -> PromptwireError:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from promptwire_server.core.clock import Clock
 from promptwire_server.core.ids import Ids
-from promptwire_server.providers import script
+from promptwire_server.providers import custom, script
 from promptwire_server.providers.adapter import Adapter
 from promptwire_server.providers.aiohttp_upstream import AiohttpUpstream
 from promptwire_server.providers.anthropic.dialect import Anthropic
@@ -25,6 +25,7 @@ from promptwire_server.providers.upstream import Endpoint
 from promptwire_server.providers.vendors import vendor_of
 
 ScriptSettings = script.Settings
+CustomSettings = custom.Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class EchoSettings:
     """Nothing to set."""
 
 
-Settings = HttpSettings | EchoSettings | ScriptSettings
+Settings = HttpSettings | EchoSettings | ScriptSettings | CustomSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +45,23 @@ class Speaker:
 
 
 SPEAKERS: Mapping[str, Speaker] = {
-    "openai": Speaker(lambda name, _, facts, ids: OpenAI(name, facts, ids), openai_headers),
+    "openai": Speaker(lambda name, settings, facts, ids: OpenAI(name, facts, ids, api=settings.options.get("api", "")), openai_headers),
     "anthropic": Speaker(lambda name, settings, _facts, ids: Anthropic(name, settings, ids), anthropic_headers),
     "gemini": Speaker(lambda name, _settings, _facts, ids: Gemini(name, ids), gemini_headers),
     "ollama": Speaker(lambda name, _settings, _facts, ids: Ollama(name, ids), ollama_headers),
 }
-KINDS = (*SPEAKERS, "echo", "script")
+KINDS = (*SPEAKERS, "custom", "echo", "script")
 
 
 def build(name: str, settings: Settings, *, clock: Clock, ids: Ids) -> Provider:
-    """The provider of these settings. Raises BadScript for a script file that is wrong, ValueError without an address."""
+    """The provider of these settings. Raises BadScript, BadEntryPoint, and ValueError without an address."""
     match settings:
         case HttpSettings():
             return _over_http(name, settings, clock, ids)
         case ScriptSettings():
             return script.Scripted.from_file(name, settings, clock)
+        case CustomSettings():
+            return custom.Custom.from_settings(name, settings, clock, ids)
         case EchoSettings():
             return Echo(clock, name=name)
 
@@ -77,7 +80,7 @@ def _over_http(name: str, settings: HttpSettings, clock: Clock, ids: Ids) -> Pro
         bounds=settings.bounds,
         max_connections=settings.max_connections,
         proxy=settings.proxy,
-        ca_file=settings.ca_file,
+        tls=settings.tls,
     )
     dialect = speaker.dialect(name, settings, vendor.facts if vendor else ANY, ids)
     return Adapter(name, AiohttpUpstream(endpoint, clock), dialect, clock=clock, bounds=settings.bounds, models=settings.models)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from promptwire_server.core.secret import Secret
-from promptwire_server.providers.upstream import Bounds, Timeouts
+from promptwire_server.providers.upstream import Bounds, Timeouts, Tls
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,5 +21,5 @@ class HttpSettings:
     timeouts: Timeouts = field(default_factory=Timeouts)
     bounds: Bounds = field(default_factory=Bounds)
     max_connections: int = 256
-    proxy: str | None = None
-    ca_file: str | None = None
+    proxy: Secret | None = None
+    tls: Tls = field(default_factory=Tls)

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from promptwire_server.core.secret import Secret
+
 _MIB = 1 << 20
 
 
@@ -29,6 +31,15 @@ class Bounds:
 
 
 @dataclass(frozen=True, slots=True)
+class Tls:
+    """Whom to believe and what to show; PEM files, empty: as usual."""
+
+    ca_file: str = ""  # authorities of the vendor's certificate, in place of the system's
+    cert_file: str = ""  # a certificate of ours, for vendors that ask for one
+    key_file: str = ""  # its key
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     """Where an upstream is, and what every request carries."""
 
@@ -38,8 +49,8 @@ class Endpoint:
     timeouts: Timeouts = field(default_factory=Timeouts)
     bounds: Bounds = field(default_factory=Bounds)
     max_connections: int = 256
-    proxy: str | None = None  # an HTTP proxy; those in the environment are ignored
-    ca_file: str | None = None  # authorities of the vendor's certificate, PEM; default: the system's
+    proxy: Secret | None = None  # an HTTP proxy, perhaps with who asks it; those in the environment are ignored
+    tls: Tls = field(default_factory=Tls)
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,13 +127,14 @@ def vendor_of(name: str, settings: HttpSettings) -> Vendor | None:
     """The row that the settings name, else the one with the provider's name, else the one at the address."""
     if settings.vendor:
         return _called(settings.vendor)
+    rows = [vendor for vendor in VENDORS if vendor.dialect == settings.dialect]
     at = (settings.base_url or "").rstrip("/")
-    called = _called(name)
+    called = next((vendor for vendor in rows if vendor.name == name), None)
     # A dialect's own name says nothing at another address: people point OPENAI_BASE_URL at whatever speaks it.
     if called is not None and (not at or at == called.base_url or called.name != called.dialect):
         return called
     # Of an address on this machine nobody knows who listens there.
-    return next((vendor for vendor in VENDORS if vendor.key_variables and at and vendor.base_url == at), None)
+    return next((vendor for vendor in rows if vendor.key_variables and at and vendor.base_url == at), None)
 
 
 def _called(name: str) -> Vendor | None:

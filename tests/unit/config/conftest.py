@@ -1,7 +1,7 @@
 """A configuration file from text, and vendors of our own."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import dedent
 
@@ -18,13 +18,23 @@ class Row:
     base_url: str = ""
     key_variables: tuple[str, ...] = ()
     url_variables: tuple[str, ...] = ()
+    more_variables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     default_model: str = ""
 
 
 VENDORS = (
-    Row("openai", "openai", "https://api.openai.com/v1", ("OPENAI_API_KEY",), ("OPENAI_BASE_URL",), "gpt-4o-mini"),
+    Row("openai", "openai", "https://api.openai.com/v1", ("OPENAI_API_KEY",), ("OPENAI_BASE_URL",), default_model="gpt-4o-mini"),
     Row("groq", "openai", "https://api.groq.com/openai/v1", ("GROQ_API_KEY",)),
-    Row("ollama", "openai", "", (), ("OLLAMA_HOST",)),
+    Row("ollama", "ollama", "http://127.0.0.1:11434", (), ("OLLAMA_HOST",)),
+    Row("vllm", "openai", "http://127.0.0.1:8000/v1"),
+    Row(
+        "azure",
+        "azure",
+        "",
+        ("AZURE_OPENAI_API_KEY",),
+        ("AZURE_OPENAI_ENDPOINT",),
+        {"api_version": ("OPENAI_API_VERSION",), "token": ("AZURE_OPENAI_AD_TOKEN",)},
+    ),
 )
 
 

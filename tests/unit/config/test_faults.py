@@ -33,7 +33,7 @@ def test_all_faults_come_in_one_message_in_the_order_of_the_file(load: Configure
         'auth.api_keys[1].name: "a" is also the name of auth.api_keys[0]; names are unique (file DIR/p:9)',
         "auth.api_keys[1].key_file: cannot read DIR/absent: No such file or directory (file DIR/p:9)",
         "providers.openai.api_key: refers to ${ABSENT}, which is not set; set it, or write ${ABSENT:-default} (file DIR/p:11)",
-        "providers.x: kind must be one of 'openai', 'echo', 'script' (file DIR/p:12)",
+        "providers.x: kind must be one of 'openai', 'anthropic', 'gemini', 'ollama', 'azure', 'custom', 'echo', 'script' (file DIR/p:12)",
         "logs.level: must be one of 'debug', 'info', 'warning' or 'error' (file DIR/p:13)",
         "loggs: there is no such key at the top; did you mean `logs`? (file DIR/p:14)",
     ]
@@ -70,7 +70,10 @@ def test_an_unknown_key_of_a_provider_is_found_among_those_of_its_kind(load: Con
         ("models: {'a b': x/y}", "models.a b: is no good name"),
         ("models: {a: echo/x, b/c: echo/x}", "is no good name"),
         ("providers: {x: {kind: script}}", "providers.x.file: is required"),
-        ("providers: {x: {base_url: http://y}}", "providers.x: needs a `kind`: openai, echo, script"),
+        (
+            "providers: {x: {base_url: http://y}}",
+            "providers.x: needs a `kind`: openai, anthropic, gemini, ollama, azure, ",
+        ),
         ("providers: {x: {kind: openai}}", "providers.x.base_url: is required"),
         ("providers: {x: {kind: openai, base_url: 'ftp://y'}}", "providers.x.base_url: must be an address such as"),
         ("providers: {x: {kind: openai, base_url: 'http://u:p@y'}}", "providers.x.base_url: must be an address such as"),

@@ -6,7 +6,7 @@ import pytest
 
 from promptwire_server import config
 from promptwire_server.config.credentials import kept
-from promptwire_server.config.model import OpenAI
+from promptwire_server.config.providers import OpenAI
 from promptwire_server.config.reference import parsed
 from promptwire_server.config.settings import Origin
 from promptwire_server.core.secret import Credential, Reference, Secret

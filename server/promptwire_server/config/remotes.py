@@ -1,0 +1,66 @@
+"""What must hold of providers that are reached over HTTP: one source of each secret, files that are what they should be."""
+
+import ssl
+from collections.abc import Iterator
+
+from promptwire_server.config.model import File
+from promptwire_server.config.providers import Azure, Remote
+from promptwire_server.config.settings import KeyPath
+
+Finding = tuple[KeyPath, str]
+FILES = ("ca_file", "cert_file", "key_file")
+
+
+def remotes(file: File) -> Iterator[tuple[KeyPath, Remote]]:
+    """Those providers, each with where it stands."""
+    for name, provider in file.providers.items():
+        if isinstance(provider, Remote):
+            yield ("providers", name), provider
+
+
+def provider_keys(file: File) -> Iterator[Finding]:
+    """A provider's secrets have one source each, and it shows one of them only."""
+    for at, provider in remotes(file):
+        if provider.api_key is not None and provider.api_key_file is not None:
+            yield at, "has both `api_key` and `api_key_file`; keep one"
+        if isinstance(provider, Azure):
+            yield from ((at, message) for message in _tokens(provider))
+
+
+def provider_tls(file: File) -> Iterator[Finding]:
+    """Authorities, certificates and keys are such. Files that cannot be read are told of elsewhere."""
+    for at, provider in remotes(file):
+        for have, lacking in (("cert_file", "key_file"), ("key_file", "cert_file")):
+            if getattr(provider, have) is not None and getattr(provider, lacking) is None:
+                yield (*at, lacking), f"is required beside {have}"
+        if provider.ca_file is not None and (why := _unusable_authorities(provider)):
+            yield (*at, "ca_file"), f"{provider.ca_file} has no PEM certificates ({why})"
+        if provider.cert_file is not None and provider.key_file is not None and (why := _unusable_pair(provider)):
+            yield (*at, "key_file"), f"{provider.key_file} and {provider.cert_file} are no PEM key and its certificate ({why})"
+
+
+def _tokens(provider: Azure) -> Iterator[str]:
+    if provider.token is not None and provider.token_file is not None:
+        yield "has both `token` and `token_file`; keep one"
+    if (provider.token or provider.token_file) and (provider.api_key or provider.api_key_file):
+        yield "has both a key and a token; keep one"
+
+
+def _unusable_authorities(provider: Remote) -> str:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(provider.ca_file)
+    except ssl.SSLError as error:
+        return error.reason or "unreadable"
+    except OSError:
+        return ""
+    return ""
+
+
+def _unusable_pair(provider: Remote) -> str:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(str(provider.cert_file), str(provider.key_file), password="")
+    except ssl.SSLError as error:
+        return error.reason or "unreadable"
+    except OSError:
+        return ""
+    return ""
