@@ -12,6 +12,7 @@ from promptwire_server.providers.anthropic.block import Block
 from promptwire_server.providers.anthropic.errors import error_in
 from promptwire_server.providers.anthropic.finish import reason_of
 from promptwire_server.providers.anthropic.usage import fill_usage, unknown_usage
+from promptwire_server.providers.estimate import tokens_of
 from promptwire_server.providers.failed import failed
 from promptwire_server.providers.growing import Growing
 from promptwire_server.providers.json_value import Json, JsonObject, list_in, object_in, parsed_object, text_in
@@ -88,6 +89,10 @@ class MessageAnswer(Answer):
         fill_usage(usage, self._usage, notices, prompt=self.asked_tokens, said=self.said_tokens)
         if unknown := unknown_usage(self._usage):
             self.extras["usage"] = unknown
+
+    def said_tokens(self) -> int:
+        """See Answer. Why the vendor refused is its own explanation, and costs nothing."""
+        return tokens_of(sum(part.characters() for part in self._lane.parts if part.kind != "refusal"))
 
     def _event(self, kind: str, event: JsonObject, out: list[Event]) -> None:
         match kind:
