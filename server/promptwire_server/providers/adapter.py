@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import orjson
+
 from promptwire import v1 as pb
 from promptwire_server.core.call import Call
 from promptwire_server.core.clock import Clock
@@ -12,9 +14,10 @@ from promptwire_server.providers import estimate
 from promptwire_server.providers.answer import Answer
 from promptwire_server.providers.asked import missing
 from promptwire_server.providers.attempt import Try
+from promptwire_server.providers.counts import note_estimate
 from promptwire_server.providers.dialect import Dialect, Embedded, Refusal, Wire
 from promptwire_server.providers.failed import failed
-from promptwire_server.providers.json_value import JsonObject, parsed_object
+from promptwire_server.providers.json_value import Json, JsonObject
 from promptwire_server.providers.reading import Reading
 from promptwire_server.providers.upstream import Answer as Response
 from promptwire_server.providers.upstream import Bounds, Request, Stream, Upstream
@@ -53,14 +56,17 @@ class Adapter:
         if embeddings is None:
             raise missing("model", "embeddings", "name a model of a provider that does")
         response = pb.EmbedResponse(provider=self.name, model=call.model)
-        texts = call.request.texts
+        texts, most = call.request.texts, embeddings.most_texts
+        wire = embeddings.to_wire(call)
         with Try(call.call, self.name, call.model, self._clock) as attempt:
-            for start in range(0, len(texts), embeddings.most_texts):
-                batch = texts[start : start + embeddings.most_texts]
-                wire = embeddings.to_wire(call.request, call.model, batch)
-                found = embeddings.from_wire(await self._fetch(wire, call.call.deadline_s, call.model))
-                self._add(found, batch, call, response)
+            for start in range(0, len(texts), most):
+                batch = texts[start : start + most]
+                found = await self._upstream.fetch(_request(wire(batch), call.call.deadline_s))
+                attempt.named(found.headers.get(self._dialect.request_id, ""))
+                self._add(embeddings.from_wire(self._value(found, call.model)), batch, call, response)
             attempt.answered()
+        note_estimate(call.usage, call.call.trail.notices, said_something=False)
+        self._note_length(call, response)
         response.usage.CopyFrom(call.usage)
         return response
 
@@ -70,8 +76,18 @@ class Adapter:
         call.usage.estimated |= not found.input_tokens
         if len(found.vectors) != len(texts):
             raise failed(self.name, f"it sent {len(found.vectors)} vectors for {len(texts)} texts")
+        length = len(response.embeddings[0].values) if response.embeddings else len(found.vectors[0])
+        if any(len(vector) != length for vector in found.vectors):
+            raise failed(self.name, "it sent vectors of different lengths")
         response.embeddings.extend([pb.Embedding(values=vector) for vector in found.vectors])
         response.model = found.model or response.model
+
+    def _note_length(self, call: EmbedCall, response: pb.EmbedResponse) -> None:
+        """Say that the vectors are not as long as was asked for: some models cannot shorten them, and do not say so."""
+        length = len(response.embeddings[0].values)
+        if call.request.HasField("dimensions") and call.request.dimensions != length:
+            message = f"{self.name}/{call.model} did not heed it; its vectors have {length} numbers"
+            call.call.notice(pb.Notice.CODE_SETTING_DROPPED, message, "dimensions")
 
     async def count_tokens(self, call: Call) -> pb.CountTokensResponse:
         """See Provider."""
@@ -115,12 +131,19 @@ class Adapter:
         return response
 
     def _object(self, found: Response, model: str) -> JsonObject:
+        value = self._value(found, model)
+        if not isinstance(value, dict):
+            raise failed(self.name, "its answer is not a JSON object; check base_url", http_status=_SUCCESS)
+        return value
+
+    def _value(self, found: Response, model: str) -> Json:
         if found.status != _SUCCESS:
             raise self._refused(found, model)
-        parsed = parsed_object(found.body)
-        if parsed is None:
-            raise failed(self.name, "its answer is not a JSON object; check base_url", http_status=_SUCCESS)
-        return parsed
+        try:
+            value: Json = orjson.loads(found.body)
+        except orjson.JSONDecodeError:
+            raise failed(self.name, "its answer is not JSON; check base_url", http_status=_SUCCESS) from None
+        return value
 
     async def _streamed(self, request: Request, answer: Answer, attempt: Try) -> Reply:
         stream = await self._upstream.open(request)

@@ -6,10 +6,11 @@ from typing import Protocol
 
 from promptwire import v1 as pb
 from promptwire_server.core.call import Call
+from promptwire_server.core.embedding import EmbedCall
 from promptwire_server.core.errors import PromptwireError
 from promptwire_server.providers.answer import Answer
 from promptwire_server.providers.framing import Parser
-from promptwire_server.providers.json_value import JsonObject
+from promptwire_server.providers.json_value import Json, JsonObject
 from promptwire_server.providers.upstream import Bounds
 
 
@@ -46,16 +47,22 @@ class Embedded:
     input_tokens: int | None = None  # None: the vendor did not say
 
 
+WireOfTexts = Callable[[Sequence[str]], Wire]  # the request for one batch of texts
+
+
 class Embeddings(Protocol):
     """How a dialect asks for vectors."""
 
     most_texts: int  # in one request
 
-    def to_wire(self, request: pb.EmbedRequest, model: str, texts: Sequence[str]) -> Wire:
-        """The request for these texts. Raises InvalidRequest and CapabilityMissing with the field's path."""
+    def to_wire(self, call: EmbedCall) -> WireOfTexts:
+        """The call in the vendor's words, but for the texts, which go in batches.
+
+        Raises InvalidRequest and CapabilityMissing with the path of the field; notes in the call's trail what it drops.
+        """
         ...
 
-    def from_wire(self, body: JsonObject) -> Embedded:
+    def from_wire(self, body: Json) -> Embedded:
         """The vectors. Raises UpstreamFailed for an answer that makes no sense."""
         ...
 

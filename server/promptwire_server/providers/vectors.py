@@ -9,20 +9,23 @@ from math import hypot, isfinite
 from sys import byteorder
 
 from promptwire_server.providers.failed import failed
-from promptwire_server.providers.json_value import Json
+from promptwire_server.providers.json_value import Json, list_in
 
 _BLOCK = 32  # bytes of a hash
 _MIDDLE = 127.5  # of a byte
+_NUMBERS = frozenset({int, float})  # true and false are neither
 
 
 def vector_from_wire(value: Json, provider: str) -> Sequence[float]:
-    """The numbers. Raises UpstreamFailed for what is no vector, or has numbers that are none."""
-    vector = _decoded(value) if isinstance(value, str) else value
-    if not vector or isinstance(vector, str | int | float | bool | dict):
-        raise failed(provider, "it sent a vector that is none")
-    numbers = [float(number) for number in vector if isinstance(number, int | float) and not isinstance(number, bool)]
-    if len(numbers) != len(vector) or not all(map(isfinite, numbers)):
+    """The numbers, of 32 bits as in the contract. Raises UpstreamFailed for what is no vector, or has numbers that are none."""
+    numbers = _decoded(value) if isinstance(value, str) else _packed(list_in(value))
+    if numbers is None:
         raise failed(provider, "it sent a vector of something else than numbers")
+    if not numbers:
+        raise failed(provider, "it sent a vector that is none")
+    # One number that is none, or too large for 32 bits, makes the sum none: the sum itself cannot become so large.
+    if not isfinite(sum(numbers)):
+        raise failed(provider, "it sent a vector with numbers that are none")
     return numbers
 
 
@@ -34,7 +37,11 @@ def vector_of(text: str, size: int) -> Sequence[float]:
     return [number / length for number in numbers]
 
 
-def _decoded(text: str) -> Sequence[float] | None:
+def _packed(numbers: list[Json]) -> "array[float] | None":
+    return array("f", numbers) if _NUMBERS.issuperset(map(type, numbers)) else None  # type: ignore[arg-type] # so they are numbers
+
+
+def _decoded(text: str) -> "array[float] | None":
     numbers = array("f")
     try:
         numbers.frombytes(b64decode(text, validate=True))
@@ -42,4 +49,4 @@ def _decoded(text: str) -> Sequence[float] | None:
         return None
     if byteorder == "big":
         numbers.byteswap()
-    return numbers.tolist()
+    return numbers

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 import orjson
 
 from promptwire import v1 as pb
+from promptwire_server.core.embedding import EmbedCall
 from promptwire_server.providers import asked
 from promptwire_server.providers.counts import count_of
-from promptwire_server.providers.dialect import Embedded, Wire
+from promptwire_server.providers.dialect import Embedded, Wire, WireOfTexts
 from promptwire_server.providers.gemini.resource import path_of, resource_of
-from promptwire_server.providers.json_value import JsonObject, list_in, object_in
+from promptwire_server.providers.json_value import Json, list_in, object_in
 from promptwire_server.providers.vectors import vector_from_wire
 
 _PROTECTED = ("model", "content")
@@ -30,18 +31,25 @@ class GeminiEmbeddings:
     def __init__(self, provider: str) -> None:
         self._provider = provider
 
-    def to_wire(self, request: pb.EmbedRequest, model: str, texts: Sequence[str]) -> Wire:
+    def to_wire(self, call: EmbedCall) -> WireOfTexts:
         """See Embeddings. Every text is a request of its own, all with the same settings."""
-        settings: dict[str, object] = {"model": resource_of(model)}
+        request = call.request
+        settings: dict[str, object] = {"model": resource_of(call.model)}
         if request.HasField("dimensions"):
             settings["outputDimensionality"] = request.dimensions
         if task := _TASKS.get(request.task):
             settings["taskType"] = task
         settings = asked.merged(settings, asked.options(request.provider_options_json, self._provider, _PROTECTED, "provider_options_json"))
-        requests = [{**settings, "content": {"parts": [{"text": text}]}} for text in texts]
-        return Wire(path_of(model, "batchEmbedContents"), orjson.dumps({"requests": requests}))
+        path = path_of(call.model, "batchEmbedContents")
 
-    def from_wire(self, body: JsonObject) -> Embedded:
+        def of_texts(texts: Sequence[str]) -> Wire:
+            requests = [{**settings, "content": {"parts": [{"text": text}]}} for text in texts]
+            return Wire(path, orjson.dumps({"requests": requests}))
+
+        return of_texts
+
+    def from_wire(self, body: Json) -> Embedded:
         """See Embeddings. The answer does not name its model."""
-        vectors = [vector_from_wire(object_in(item).get("values"), self._provider) for item in list_in(body.get("embeddings"))]
-        return Embedded(vectors, "", count_of(object_in(body.get("usageMetadata")).get("promptTokenCount")))
+        answer = object_in(body)
+        vectors = [vector_from_wire(object_in(item).get("values"), self._provider) for item in list_in(answer.get("embeddings"))]
+        return Embedded(vectors, "", count_of(object_in(answer.get("usageMetadata")).get("promptTokenCount")))

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import orjson
 
-from promptwire import v1 as pb
+from promptwire_server.core.embedding import EmbedCall
 from promptwire_server.providers import asked
 from promptwire_server.providers.counts import count_of
-from promptwire_server.providers.dialect import Embedded, Wire
-from promptwire_server.providers.json_value import JsonObject, list_in, text_in
+from promptwire_server.providers.dialect import Embedded, Wire, WireOfTexts
+from promptwire_server.providers.json_value import Json, list_in, object_in, text_in
 from promptwire_server.providers.vectors import vector_from_wire
 
 
@@ -20,15 +20,23 @@ class OllamaEmbeddings:
     def __init__(self, provider: str) -> None:
         self._provider = provider
 
-    def to_wire(self, request: pb.EmbedRequest, model: str, texts: Sequence[str]) -> Wire:
+    def to_wire(self, call: EmbedCall) -> WireOfTexts:
         """See Embeddings."""
-        wire: dict[str, object] = {"model": model, "input": list(texts)}
+        request = call.request
+        wire: dict[str, object] = {"model": call.model}
         if request.HasField("dimensions"):
             wire["dimensions"] = request.dimensions
-        more = asked.options(request.provider_options_json, self._provider, ("model", "input"), "provider_options_json")
-        return Wire("/api/embed", orjson.dumps(asked.merged(wire, more)))
+        if request.task:
+            asked.setting_dropped(call.call, "task", "this provider has no such setting")
+        wire = asked.merged(wire, asked.options(request.provider_options_json, self._provider, ("model", "input"), "provider_options_json"))
 
-    def from_wire(self, body: JsonObject) -> Embedded:
+        def of_texts(texts: Sequence[str]) -> Wire:
+            return Wire("/api/embed", orjson.dumps({**wire, "input": list(texts)}))
+
+        return of_texts
+
+    def from_wire(self, body: Json) -> Embedded:
         """See Embeddings."""
-        vectors = [vector_from_wire(vector, self._provider) for vector in list_in(body.get("embeddings"))]
-        return Embedded(vectors, text_in(body.get("model")), count_of(body.get("prompt_eval_count")))
+        answer = object_in(body)
+        vectors = [vector_from_wire(vector, self._provider) for vector in list_in(answer.get("embeddings"))]
+        return Embedded(vectors, text_in(answer.get("model")), count_of(answer.get("prompt_eval_count")))

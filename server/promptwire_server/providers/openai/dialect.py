@@ -15,6 +15,7 @@ from promptwire_server.providers.openai.answer import ChatAnswer
 from promptwire_server.providers.openai.embeddings import OpenAIEmbeddings
 from promptwire_server.providers.openai.errors import REQUEST_ID, error_of_answer
 from promptwire_server.providers.openai.facts import Facts
+from promptwire_server.providers.openai.pipeline import PipelineEmbeddings
 from promptwire_server.providers.openai.request import body_of, to_wire
 from promptwire_server.providers.openai.which import APIS, RESPONSES, api_of
 from promptwire_server.providers.responses import request as responses
@@ -31,22 +32,23 @@ class OpenAI:
 
     request_id = REQUEST_ID
 
-    def __init__(self, provider: str, facts: Facts, ids: Ids, *, api: str = "") -> None:
+    def __init__(self, provider: str, facts: Facts, ids: Ids, *, api: str = "", chat: type[ChatAnswer] = ChatAnswer) -> None:
         if api and api not in APIS:
-            raise ValueError(f'providers.{provider}.api: must be one of {", ".join(APIS)}')
+            raise ValueError(f"providers.{provider}.api: must be one of {', '.join(APIS)}")
         self._provider = provider
         self._facts = facts
         self._ids = ids
         self._api = api  # one of which.APIS that the operator has chosen for every call; empty: as the call needs
-        most = facts.embed_texts
-        self.embeddings: Embeddings | None = OpenAIEmbeddings(provider, most_texts=most, base64=facts.embed_base64) if most else None
+        self._chat = chat
+        embeddings = PipelineEmbeddings if facts.embed_pipeline else OpenAIEmbeddings
+        self.embeddings: Embeddings | None = embeddings(provider, facts) if facts.embed_texts else None
 
     def ask(self, call: Call) -> tuple[Wire, Answer]:
         """See Dialect."""
         if api_of(call, self._provider, self._facts, self._api) == RESPONSES:
             body = body_of(responses.to_wire(call, self._provider, self._facts))
             return Wire(_RESPONSES, body), ResponsesAnswer(call, self._provider, self._ids)
-        return Wire(_CHAT, body_of(to_wire(call, self._provider, self._facts))), ChatAnswer(call, self._provider, self._ids)
+        return Wire(_CHAT, body_of(to_wire(call, self._provider, self._facts))), self._chat(call, self._provider, self._ids)
 
     def parser(self, bounds: Bounds) -> Parser:
         """See Dialect."""
@@ -58,6 +60,8 @@ class OpenAI:
 
     async def models(self, fetch: Fetch) -> Sequence[pb.Model]:
         """See Dialect."""
+        if self._facts.models:
+            return [pb.Model(provider_model=name, source="catalog") for name in self._facts.models]
         listed = await fetch(Wire(_MODELS, method="GET"))
         names = (text_in(object_in(model).get("id")) for model in list_in(listed.get("data")))
         return [pb.Model(provider_model=name, source="provider") for name in names if name]

@@ -45,6 +45,9 @@ class Facts:
     guided: Guided = ""
     embed_texts: int = 256  # texts in one request for vectors; 0: has no vectors
     embed_base64: bool = False  # sends vectors as base64 when asked to
+    embed_size_field: str = "dimensions"
+    embed_tasks: Literal["search", "passage", ""] = ""  # in whose words `input_type` says what vectors are for; empty: it does not
+    embed_pipeline: bool = False  # has vectors in Hugging Face's way, beside the base URL
     models: tuple[str, ...] = ()  # what there is, of a vendor that does not list its models
     cache_control: bool = False  # takes Anthropic's `cache_control` in content (OpenRouter)
     # Patterns of model names, see `matches`:
