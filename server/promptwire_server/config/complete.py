@@ -93,7 +93,8 @@ class Completion:
                 found[key] = self._secret(file, (*at, f"{key}_file"))
         shown = any(getattr(provider, key, None) is not None for key in ("api_key", "api_key_file", "token", "token_file"))
         if not shown and vendor and vendor.key_variables and base_url == (vendor.base_url or base_url):
-            self._fault(at, f"has no key: write `api_key` or `api_key_file`, or set {vendor.key_variables[0]}")
+            variable = f", or set {vendor.key_variables[0]}" if vendor.name == name else ""
+            self._fault(at, f"has no key: write `api_key` or `api_key_file`{variable}")
         return provider.model_copy(update=found)
 
     def _vendor_of(self, name: str, provider: Remote) -> Vendor | None:
@@ -105,7 +106,9 @@ class Completion:
                 self._fault(at, f'no vendor is called "{provider.vendor}"; there are {", ".join(sorted(self._vendors))}')
             elif vendor.dialect != provider.kind:
                 self._fault(at, f"{provider.vendor} speaks {vendor.dialect}; write kind: {vendor.dialect}, or another vendor")
-        return vendor if vendor is not None and vendor.dialect == provider.kind else None
+        if vendor is not None and vendor.dialect == provider.kind:
+            return vendor
+        return None if provider.kind == "openai" else self._vendors.get(provider.kind)  # which everybody speaks
 
     def _check_targets(self, providers: Mapping[str, Provider]) -> None:
         for name, alias in self._file.models.items():

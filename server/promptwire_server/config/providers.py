@@ -85,21 +85,25 @@ class Remote(Section):
         return {}
 
 
+Api = Literal["auto", "chat", "responses"]
+_API = Field(
+    "auto",
+    description="Which of OpenAI's two APIs is asked. auto: chat completions, unless only the Responses API can answer.",
+    examples=["chat"],
+)
+
+
 class OpenAI(Remote):
     """A provider that speaks OpenAI's chat completions."""
 
     kind: Literal["openai"] = Field(description="The dialect it speaks.", examples=["openai"])
     organization: str | None = Field(None, description="Organization that is billed.", examples=["org-123"])
     project: str | None = Field(None, description="Project that is billed.", examples=["proj-123"])
-    api: Literal["auto", "chat", "responses"] = Field(
-        "auto",
-        description="Which of OpenAI's two APIs is asked. auto: chat completions, unless only the Responses API can answer.",
-        examples=["chat"],
-    )
+    api: Api = _API
 
     def options(self) -> Mapping[str, str]:
         """See Remote."""
-        return {"organization": self.organization or "", "project": self.project or "", "api": "" if self.api == "auto" else self.api}
+        return {"organization": self.organization or "", "project": self.project or "", "api": _api(self.api)}
 
 
 class Anthropic(Remote):
@@ -152,6 +156,7 @@ class Azure(Remote):
         description="Names of models, each with the deployment that answers; a model that is not here is a deployment of that name.",
         examples=[{"gpt-4o": "gpt-4o-eu"}],
     )
+    api: Api = _API
     token: SecretText | None = Field(
         None, description="A token of Microsoft Entra ID in place of a key. Default: $AZURE_OPENAI_AD_TOKEN.", examples=["${AZURE_TOKEN}"]
     )
@@ -167,7 +172,12 @@ class Azure(Remote):
     def options(self) -> Mapping[str, str]:
         """See Remote."""
         named = {f"deployment {model}": deployment for model, deployment in self.deployments.items()}
-        return {"api_version": self.api_version or "", "auth": "key" if self.token is None else "bearer", **named}
+        auth = "key" if self.token is None else "bearer"
+        return {"api_version": self.api_version or "", "api": _api(self.api), "auth": auth, **named}
+
+
+def _api(api: Api) -> str:
+    return "" if api == "auto" else api
 
 
 class Custom(Section):

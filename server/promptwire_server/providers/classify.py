@@ -30,7 +30,10 @@ _CONTEXT_CODES = frozenset(
     {"context_length_exceeded", "string_above_max_length", "context_window_exceeded", "prompt_too_long", "request_too_large"}
 )
 _POLICY_CODES = frozenset(
-    {"content_policy_violation", "content_filter", "moderation_blocked", "safety", "responsible_ai_policy_violation"}
+    {
+        "content_policy_violation", "content_filter", "moderation_blocked", "safety", "responsible_ai_policy_violation",
+        "responsibleaipolicyviolation",
+    }
 )  # fmt: skip
 _MODEL_CODES = frozenset({"model_not_found", "model_not_available", "model_decommissioned", "deploymentnotfound", "unknown_model"})
 _RATE_CODES = frozenset(

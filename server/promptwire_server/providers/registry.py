@@ -10,6 +10,8 @@ from promptwire_server.providers.adapter import Adapter
 from promptwire_server.providers.aiohttp_upstream import AiohttpUpstream
 from promptwire_server.providers.anthropic.dialect import Anthropic
 from promptwire_server.providers.anthropic.headers import headers as anthropic_headers
+from promptwire_server.providers.azure.dialect import Azure
+from promptwire_server.providers.azure.headers import headers as azure_headers
 from promptwire_server.providers.dialect import Dialect
 from promptwire_server.providers.echo import Echo
 from promptwire_server.providers.gemini.dialect import Gemini
@@ -47,6 +49,7 @@ class Speaker:
 SPEAKERS: Mapping[str, Speaker] = {
     "openai": Speaker(lambda name, settings, facts, ids: OpenAI(name, facts, ids, api=settings.options.get("api", "")), openai_headers),
     "anthropic": Speaker(lambda name, settings, _facts, ids: Anthropic(name, settings, ids), anthropic_headers),
+    "azure": Speaker(Azure, azure_headers),
     "gemini": Speaker(lambda name, _settings, _facts, ids: Gemini(name, ids), gemini_headers),
     "ollama": Speaker(lambda name, _settings, _facts, ids: Ollama(name, ids), ollama_headers),
 }

@@ -124,7 +124,7 @@ VENDORS = (
 
 
 def vendor_of(name: str, settings: HttpSettings) -> Vendor | None:
-    """The row that the settings name, else the one with the provider's name, else the one at the address."""
+    """The row that the settings name, else the one with the provider's name, else the one at the address, else the dialect's own."""
     if settings.vendor:
         return _called(settings.vendor)
     rows = [vendor for vendor in VENDORS if vendor.dialect == settings.dialect]
@@ -134,7 +134,9 @@ def vendor_of(name: str, settings: HttpSettings) -> Vendor | None:
     if called is not None and (not at or at == called.base_url or called.name != called.dialect):
         return called
     # Of an address on this machine nobody knows who listens there.
-    return next((vendor for vendor in rows if vendor.key_variables and at and vendor.base_url == at), None)
+    found = next((vendor for vendor in rows if vendor.key_variables and at and vendor.base_url == at), None)
+    # Everybody speaks OpenAI's dialect; the others are spoken by those who named them.
+    return found or (None if settings.dialect == "openai" else _called(settings.dialect))
 
 
 def _called(name: str) -> Vendor | None:

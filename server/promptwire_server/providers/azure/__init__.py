@@ -1,0 +1,1 @@
+"""Azure OpenAI: OpenAI's dialect at other paths, under names of deployments."""
