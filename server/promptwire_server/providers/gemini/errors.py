@@ -54,7 +54,7 @@ def _said(error: JsonObject, *, status: int | None = None, retry_after: float | 
         retry_after = retry_after_s({"retry-after": delay}, 0.0, limited=False)
     return Said(
         status=status,
-        code=text_in(object_in(details.get("ErrorInfo")).get("reason")) or name or (str(number) if isinstance(number, int) else ""),
+        code=text_in(object_in(details.get("ErrorInfo")).get("reason")) or name or (str(number) if type(number) is int else ""),
         kind=_USED_UP if _used_up(object_in(details.get("QuotaFailure")), message) else name,
         message=message,
         retry_after_s=retry_after,
