@@ -199,7 +199,7 @@ def _http(section: sections.Remote) -> HttpSettings:
         api_key=section.secret,
         base_url=section.base_url,
         options=section.options(),
-        headers={name: value.reveal() for name, value in section.headers.items()},
+        headers=section.headers,
         models=section.models,
         timeouts=Timeouts(timeouts.connect_s, timeouts.first_token_s, timeouts.idle_s, timeouts.total_s),
         bounds=Bounds(

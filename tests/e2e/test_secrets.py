@@ -21,8 +21,6 @@ from tests.faults.fake_provider.process import FakeProvider
 from tests.unit.secrets import fake_vault
 from tests.unit.secrets.fake_vault import ROOT, FakeVault
 
-# Until providers ask for their key with each request, it is the one of the start.
-ROTATES = pytest.mark.xfail(reason="providers reveal their keys when they are built", strict=True)
 OFTEN = {"refresh_interval": "20ms"}
 
 
@@ -77,7 +75,6 @@ async def test_keys_come_from_vault_and_from_aws(serve: Serve, fake: FakeProvide
     assert vault.reads("secret/data/openai") == 1, "asked once for five keys"
 
 
-@ROTATES
 async def test_a_key_that_is_rotated_in_vault_is_used_from_the_next_call_on(
     serve: Serve, fake: FakeProvider, vault: FakeVault, marker: str
 ) -> None:
@@ -92,7 +89,6 @@ async def test_a_key_that_is_rotated_in_vault_is_used_from_the_next_call_on(
     assert await keys_seen(fake, marker) == [digest("sk-before"), digest("sk-after")]
 
 
-@ROTATES
 async def test_a_key_that_is_rotated_in_aws_or_in_a_file_is_used_from_the_next_call_on(
     serve: Serve, fake: FakeProvider, aws: Account, marker: str, tmp_path: Path
 ) -> None:
@@ -160,7 +156,6 @@ async def test_a_role_for_machines_opens_vault(serve: Serve, fake: FakeProvider,
     assert await keys_seen(fake, marker) == [digest("sk-by-role")]
 
 
-@ROTATES
 async def test_workers_fetch_and_follow_each_by_itself(serve: Serve, fake: FakeProvider, vault: FakeVault, marker: str) -> None:
     vault.put("kv/openai", {"api_key": "sk-before"})
     providers = {"openai": process.openai(fake.base_url, "vault:kv/openai#api_key")}

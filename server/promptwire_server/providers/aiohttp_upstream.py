@@ -23,6 +23,7 @@ from promptwire_server.providers.upstream import Answer, Endpoint, Request, Tls
 
 _KEEPALIVE_S = 30.0
 _MOST_URLS = 1024  # kept parsed
+_BESIDE = "/../"  # begins a path that leads beside the last part of the base URL
 _LINGER_S = 0.25  # how long a stream that said its end may take to end as HTTP too, before its connection is closed
 
 
@@ -84,11 +85,7 @@ class AiohttpUpstream:
         self._base = URL(endpoint.base_url.rstrip("/"))
         self._proxy = None if endpoint.proxy is None else URL(endpoint.proxy.reveal())
         self._urls: dict[str, URL] = {}
-        self._headers = CIMultiDict(endpoint.headers)
-        self._headers.setdefault("user-agent", "promptwire")
-        self._headers["accept-encoding"] = "identity"  # half a megabyte of gzip has become a gigabyte of memory
-        self._headers["accept"] = "application/json, text/event-stream"
-        self._headers["content-type"] = "application/json"
+        self._secret_headers = endpoint.secret_headers()
         self._session: aiohttp.ClientSession | None = None
         self._closed = False
         self._lingering: set[AiohttpStream] = set()  # at their own end, but not yet at that of HTTP
@@ -159,6 +156,11 @@ class AiohttpUpstream:
         return response
 
     async def _ask(self, session: aiohttp.ClientSession, request: Request) -> aiohttp.ClientResponse:
+        secret_headers = self._endpoint.secret_headers()
+        if secret_headers != self._secret_headers:
+            self._secret_headers = secret_headers
+            session.headers.clear()
+            session.headers.extend(self._headers())
         return await session.request(
             request.method,
             self._url(request.path),
@@ -174,8 +176,11 @@ class AiohttpUpstream:
         if known is None:
             if len(self._urls) >= _MOST_URLS:
                 self._urls.clear()
-            known = self._urls[path] = URL(f"{self._base}{path}", encoded=True)
+            known = self._urls[path] = URL(f"{self._base}{path}" if not path.startswith(_BESIDE) else self._beside(path), encoded=True)
         return known
+
+    def _beside(self, path: str) -> str:
+        return str(self._base.parent).rstrip("/") + path.removeprefix(_BESIDE.rstrip("/"))
 
     async def _body(self, response: aiohttp.ClientResponse, patience: Patience, timer: asyncio.Timeout) -> bytes:
         content = response.content
@@ -197,7 +202,7 @@ class AiohttpUpstream:
         endpoint = self._endpoint
         self._session = aiohttp.ClientSession(
             connector=_Connector(limit=endpoint.max_connections, tls=endpoint.tls),
-            headers=self._headers,
+            headers=self._headers(),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             trust_env=False,
@@ -206,6 +211,14 @@ class AiohttpUpstream:
             max_field_size=endpoint.bounds.head_bytes,
         )
         return self._session
+
+    def _headers(self) -> CIMultiDict[str]:
+        headers = CIMultiDict({**self._endpoint.headers, **self._secret_headers})
+        headers.setdefault("user-agent", "promptwire")
+        headers["accept-encoding"] = "identity"  # half a megabyte of gzip has become a gigabyte of memory
+        headers["accept"] = "application/json, text/event-stream"
+        headers["content-type"] = "application/json"
+        return headers
 
     def _failure(self, error: Exception) -> PromptwireError:
         return _failure(error, self._endpoint)

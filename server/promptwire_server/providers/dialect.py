@@ -18,7 +18,7 @@ from promptwire_server.providers.upstream import Bounds
 class Wire:
     """One request as the dialect words it: where to, and what it says."""
 
-    path: str  # behind the base URL, e.g. "/chat/completions"; never from a caller, except for names that are quoted
+    path: str  # behind the base URL, e.g. "/chat/completions", or beside its last part: "/../x"; never from a caller, but for quoted names
     body: bytes = b""  # JSON
     method: str = "POST"
     headers: Mapping[str, str] = field(default_factory=dict)  # besides those of the endpoint

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from promptwire_server.core.clock import Clock
 from promptwire_server.core.ids import Ids
@@ -78,7 +79,8 @@ def _over_http(name: str, settings: HttpSettings, clock: Clock, ids: Ids) -> Pro
     endpoint = Endpoint(
         name=name,
         base_url=base_url,
-        headers={**settings.headers, **speaker.headers(settings)},
+        headers={},
+        secret_headers=partial(_secret_headers, speaker, settings),
         timeouts=settings.timeouts,
         bounds=settings.bounds,
         max_connections=settings.max_connections,
@@ -87,3 +89,8 @@ def _over_http(name: str, settings: HttpSettings, clock: Clock, ids: Ids) -> Pro
     )
     dialect = speaker.dialect(name, settings, vendor.facts if vendor else ANY, ids)
     return Adapter(name, AiohttpUpstream(endpoint, clock), dialect, clock=clock, bounds=settings.bounds, models=settings.models)
+
+
+def _secret_headers(speaker: Speaker, settings: HttpSettings) -> Mapping[str, str]:
+    """What requests carry now: a secret may have been read anew."""
+    return {**{name: secret.reveal() for name, secret in settings.headers.items()}, **speaker.headers(settings)}

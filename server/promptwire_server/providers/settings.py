@@ -15,7 +15,7 @@ class HttpSettings:
     vendor: str = ""  # a row of vendors.VENDORS; default: see vendors.vendor_of
     api_key: Secret | None = None
     base_url: str | None = None  # default: the vendor's
-    headers: Mapping[str, str] = field(default_factory=dict)  # besides the credential's
+    headers: Mapping[str, Secret] = field(default_factory=dict)  # besides the credential's
     models: Sequence[str] = ()  # to list, instead of asking the vendor
     options: Mapping[str, str] = field(default_factory=dict)  # what only this dialect knows, e.g. an organization or an API version
     timeouts: Timeouts = field(default_factory=Timeouts)

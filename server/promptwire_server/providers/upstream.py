@@ -1,6 +1,6 @@
 """Upstream: the two things that a dialect asks of HTTP. Bounds and timers are kept on this side of it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -45,7 +45,8 @@ class Endpoint:
 
     name: str  # the provider's, for messages
     base_url: str  # e.g. "https://api.openai.com/v1"; a request's path is appended
-    headers: Mapping[str, str]  # the credential among them: never shown
+    headers: Mapping[str, str]  # never shown
+    secret_headers: Callable[[], Mapping[str, str]] = dict  # over `headers`; asked for each request, since secrets may change
     timeouts: Timeouts = field(default_factory=Timeouts)
     bounds: Bounds = field(default_factory=Bounds)
     max_connections: int = 256
@@ -58,7 +59,7 @@ class Request:
     """One request. Its path is fixed by the dialect: no caller can name an upstream."""
 
     method: str
-    path: str  # e.g. "/chat/completions"; quoted already, a query may follow
+    path: str  # e.g. "/chat/completions", or "/../x" for beside the base URL's last part; quoted already, a query may follow
     deadline_s: float  # on the monotonic clock
     body: bytes = b""  # JSON
     headers: Mapping[str, str] = field(default_factory=dict)  # besides those of the endpoint
