@@ -56,7 +56,10 @@ _CONTEXT_WORDS = (
     "prompt is too long",
     "input is too long",
     "input token count",
+    "`inputs` tokens + `max_new_tokens`",
+    "`inputs` must have less than",
 )
+_INVALID_WORDS = ("input validation error",)  # TGI's, which refuses some requests after it has begun to stream
 _ACCOUNT_WORDS = ("credit balance is too low",)  # Anthropic's, under invalid_request_error
 _MODEL_WORDS = ("model", "deployment")
 _OVERLOADED = (503, 529)
@@ -110,10 +113,12 @@ def _of_status(status: int, words: set[str], message: str) -> _Verdict:  # noqa:
         case 401 | 403:
             return _POLICY if words & _POLICY_CODES else _ACCOUNT
         case 429:
+            if words & _OVERLOAD_CODES:  # of a server of one's own: it is busy with everybody's calls
+                return _OVERLOAD
             return _ACCOUNT if words & _ACCOUNT_CODES else _RATE
         case 404:
             return _MODEL if words & _MODEL_CODES or any(word in message for word in _MODEL_WORDS) else _INVALID
-        case 408 | 409:
+        case 408 | 409 | 424:  # of which the last is TGI's and TEI's for a failure of their model
             return _FAILED
         case _ if status in _OVERLOADED:
             return _OVERLOAD
@@ -139,7 +144,8 @@ def _of_words(words: set[str], message: str) -> _Verdict:
     if words & _OVERLOAD_CODES:
         return _OVERLOAD
     verdict = _of_bad_request(words, message)
-    return _FAILED if verdict is _INVALID and not words & _INVALID_CODES else verdict
+    said = words & _INVALID_CODES or any(word in message for word in _INVALID_WORDS)
+    return _FAILED if verdict is _INVALID and not said else verdict
 
 
 def _status_in(said: Said) -> int:

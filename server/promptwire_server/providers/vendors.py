@@ -117,6 +117,7 @@ VENDORS = (
     _openai("zai", "https://api.z.ai/api/paas/v4", "ZAI_API_KEY", facts=known.ZAI),
     _openai("llamacpp", "http://127.0.0.1:8080/v1", facts=known.LLAMA_CPP),
     _openai("lmstudio", "http://127.0.0.1:1234/v1", facts=known.LM_STUDIO),
+    _openai("tei", "http://127.0.0.1:8080/v1", facts=known.TEI),
     _openai("tgi", "http://127.0.0.1:8080/v1", facts=known.TGI),
     _openai("vllm", "http://127.0.0.1:8000/v1", facts=known.VLLM),
     _openai("vllm-guided", "http://127.0.0.1:8000/v1", facts=known.VLLM_GUIDED),  # before 0.11

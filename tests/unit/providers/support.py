@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from promptwire import v1 as pb
 from promptwire_server.core.call import ANONYMOUS, Call, Target
 from promptwire_server.core.clock import Chance, Clock, ManualClock, SystemClock
+from promptwire_server.core.embedding import EmbedCall
 from promptwire_server.core.ids import Ids
 from promptwire_server.core.reply import Event, Reply
 from promptwire_server.providers.json_value import JsonObject, dumped
@@ -27,6 +28,11 @@ def make_call(
     asked = pb.ChatRequest(prompt=request) if isinstance(request, str) else request
     now_s = (clock or SystemClock()).monotonic()
     return Call(asked, ANONYMOUS, "req-test", "0" * 31 + "1", now_s + within_s, now_s, stream, Target("openai", model))
+
+
+def make_embed_call(request: pb.EmbedRequest, *, model: str = "m", within_s: float = 10.0) -> EmbedCall:
+    """A call for vectors of the test's model."""
+    return EmbedCall(request, make_call(pb.ChatRequest(model=request.model), model=model, within_s=within_s))
 
 
 def make_ids() -> Ids:

@@ -12,7 +12,7 @@ from promptwire_server.providers.dialect import Fetch, Wire
 from promptwire_server.providers.gemini.dialect import Gemini
 from promptwire_server.providers.gemini.embeddings import GeminiEmbeddings
 from promptwire_server.providers.json_value import JsonObject
-from tests.unit.providers.support import make_call, make_ids
+from tests.unit.providers.support import make_call, make_embed_call, make_ids
 
 GEMINI = Gemini("gemini", make_ids())
 GENERATES = ["generateContent", "countTokens", "createCachedContent"]
@@ -90,7 +90,7 @@ async def test_a_count_that_is_none_is_a_failure(answer: JsonObject) -> None:
 
 def test_vectors_are_asked_for_text_by_text() -> None:
     request = pb.EmbedRequest(dimensions=5, task=pb.EmbedRequest.TASK_QUERY, provider_options_json={"gemini": '{"title":"t"}'})
-    wire = GeminiEmbeddings("gemini").to_wire(request, "gemini-embedding-001", ["a", "b"])
+    wire = GeminiEmbeddings("gemini").to_wire(make_embed_call(request, model="gemini-embedding-001"))(["a", "b"])
     settings = {"model": "models/gemini-embedding-001", "outputDimensionality": 5, "taskType": "RETRIEVAL_QUERY", "title": "t"}
     assert wire.path == "/models/gemini-embedding-001:batchEmbedContents"
     assert orjson.loads(wire.body) == {"requests": [{**settings, "content": {"parts": [{"text": text}]}} for text in "ab"]}
@@ -98,11 +98,12 @@ def test_vectors_are_asked_for_text_by_text() -> None:
 
 def test_vectors() -> None:
     found = GeminiEmbeddings("gemini").from_wire({"embeddings": [{"values": [1, 0.5]}], "usageMetadata": {"promptTokenCount": 3}})
-    assert (found.vectors, found.input_tokens) == ([[1.0, 0.5]], 3)
+    assert ([[*vector] for vector in found.vectors], found.input_tokens) == ([[1.0, 0.5]], 3)
     with pytest.raises(UpstreamFailed):
         GeminiEmbeddings("gemini").from_wire({"embeddings": [{"values": ["x"]}]})
 
 
 def test_settings_cannot_name_another_model() -> None:
+    request = pb.EmbedRequest(provider_options_json={"gemini": '{"model":"models/x"}'})
     with pytest.raises(InvalidRequest):
-        GeminiEmbeddings("gemini").to_wire(pb.EmbedRequest(provider_options_json={"gemini": '{"model":"models/x"}'}), "m", ["a"])
+        GeminiEmbeddings("gemini").to_wire(make_embed_call(request))

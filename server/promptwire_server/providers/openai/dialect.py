@@ -8,6 +8,7 @@ from promptwire_server.core.errors import PromptwireError
 from promptwire_server.core.ids import Ids
 from promptwire_server.providers import sse
 from promptwire_server.providers.answer import Answer
+from promptwire_server.providers.asked import missing
 from promptwire_server.providers.dialect import Embeddings, Fetch, Refusal, Wire
 from promptwire_server.providers.framing import Parser
 from promptwire_server.providers.json_value import list_in, object_in, text_in
@@ -45,6 +46,8 @@ class OpenAI:
 
     def ask(self, call: Call) -> tuple[Wire, Answer]:
         """See Dialect."""
+        if not self._facts.chat:
+            raise missing("model", "chat", "it has vectors only; name a model of another")
         if api_of(call, self._provider, self._facts, self._api) == RESPONSES:
             body = body_of(responses.to_wire(call, self._provider, self._facts))
             return Wire(_RESPONSES, body), ResponsesAnswer(call, self._provider, self._ids)

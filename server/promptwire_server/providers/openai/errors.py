@@ -39,13 +39,13 @@ def error_in(chunk: JsonObject, *, provider: str, model: str) -> PromptwireError
 
 
 def _said(parsed: Json) -> Said:
-    """From {"error": {…}}, {"error": "…"}, [{"error": {…}}], and the error itself at the top (vLLM, FastAPI)."""
+    """From {"error": {…}}, {"error": "…", "error_type": "…"} (TGI), [{"error": {…}}], and the error itself at the top (vLLM, FastAPI)."""
     if isinstance(parsed, list):
         parsed = parsed[0] if parsed else None
     top = object_in(parsed)
     error = top.get("error", top)
     if isinstance(error, str):
-        return Said(message=error)
+        return Said(kind=text_in(top.get("error_type")), message=error)
     fields = object_in(error)
     code = fields.get("code")
     detail = fields.get("message", fields.get("detail"))

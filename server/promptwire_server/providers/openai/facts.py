@@ -43,6 +43,7 @@ class Facts:
     image_output: bool = True  # takes the modality "image"
     audio_output: bool = True  # takes the modality "audio"
     guided: Guided = ""
+    chat: bool = True  # else there are vectors only
     embed_texts: int = 256  # texts in one request for vectors; 0: has no vectors
     embed_base64: bool = False  # sends vectors as base64 when asked to
     embed_size_field: str = "dimensions"

@@ -5,6 +5,7 @@ from promptwire import v1 as pb
 _REASONS = {
     "stop": pb.FINISH_REASON_STOP,
     "eos": pb.FINISH_REASON_STOP,
+    "eos_token": pb.FINISH_REASON_STOP,
     "end_turn": pb.FINISH_REASON_STOP,
     "stop_sequence": pb.FINISH_REASON_STOP,
     "length": pb.FINISH_REASON_LENGTH,

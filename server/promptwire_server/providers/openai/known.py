@@ -39,6 +39,7 @@ MISTRAL = replace(
     documents="document_url",
     lacks=_LOGPROBS | {"logit_bias"},
     embed_texts=128,
+    embed_size_field="output_dimension",
 )
 # DeepSeek, "Thinking Mode": a switch beside the effort, of which "max" is the most; where there are tools, reasoning_content has to come
 # back with every message of the assistant's, and is not looked at elsewhere. "JSON Output": json_object only. No images.
@@ -79,9 +80,12 @@ CEREBRAS = replace(
     lacks=_PENALTIES | {"logit_bias", "candidate_count"},
 )
 # OpenRouter, "Reasoning Tokens": an object with effort or max_tokens, and exclude; its reasoning_details go back as they came.
-OPENROUTER = Facts(reasoning="object", max_effort="xhigh", lacks=frozenset({"candidate_count"}))
-# Hugging Face's router hands on to many vendors, chat only.
-HUGGING_FACE = replace(_TEXT_AND_IMAGES, video=True)
+# "Embeddings": input_type, such as search_query.
+OPENROUTER = Facts(reasoning="object", max_effort="xhigh", lacks=frozenset({"candidate_count"}), embed_tasks="search")
+# Hugging Face's router hands on to many vendors, chat only; vectors are of its own pipelines, which take as many texts as TEI.
+HUGGING_FACE = replace(_TEXT_AND_IMAGES, video=True, embed_texts=32, embed_pipeline=True)
+# TEI, its OpenAPI: vectors only. It refuses more texts than --max-client-batch-size, 32 unless told otherwise.
+TEI = replace(_TEXT_AND_IMAGES, chat=False, embed_texts=32, embed_base64=True)
 # TGI, its OpenAPI: n and logit_bias are unused, an expression is {"type": "regex", "value": …}.
 TGI = replace(_TEXT_AND_IMAGES, top_k=False, guided="value", end_user_field="", lacks=frozenset({"candidate_count", "logit_bias"}))
 # llama.cpp, "server/README": `grammar` in GBNF, reasoning_content in messages; whether n is heeded depends on its version.
@@ -109,8 +113,8 @@ VLLM_GUIDED = replace(VLLM, guided="guided", reasoning_back="reasoning_content")
 LM_STUDIO = replace(
     _TEXT_AND_IMAGES, named_choice=False, lacks=_LOGPROBS | {"candidate_count", "json_object"}, embed_texts=256
 )  # fmt: skip
-# NVIDIA NIM, "Structured Generation": guided_* within nvext.
-NVIDIA = replace(_TEXT_AND_IMAGES, top_k=False, guided="nvext")
+# NVIDIA NIM, "Structured Generation": guided_* within nvext. "Embedding NIM": input_type is query or passage.
+NVIDIA = replace(_TEXT_AND_IMAGES, top_k=False, guided="nvext", embed_texts=50, embed_tasks="passage")
 # SambaNova, "OpenAI compatibility": these are not supported.
 SAMBANOVA = replace(_TEXT_AND_IMAGES, lacks=_LOGPROBS | _PENALTIES | {"candidate_count", "logit_bias", "seed"})
 # Moonshot, "Chat": no tool choice "required"; a model that thinks wants reasoning_content back between its tool calls.
