@@ -44,6 +44,7 @@ def echo() -> Subject:
         Echo(SystemClock()),
         {
             "text": "echo",
+            "long": "echo?words=40",
             "tools": "echo?tool=&calls=2",
             "reasoning": "echo?reasoning=let+me+see",
             "refusal": "echo?refusal=I+would+not",
@@ -59,6 +60,7 @@ def echo() -> Subject:
 
 _SCRIPT: dict[str, Json] = {
     "text": {"say": "These are five words indeed."},
+    "long": {"say": "word " * 40},
     "tools": {"tools": [{"name": "look_up", "arguments": {"word": "a"}}, {"name": "look_up", "arguments": '{"word": "b"}'}]},
     "reasoning": {"say": "Now I know it.", "reasoning": "let me see"},
     "refusal": {"refusal": "I would not."},
@@ -78,6 +80,7 @@ def script() -> Subject:
 
 _FAKE: Mapping[str, str] = {
     "text": "fake~tokens=5",
+    "long": "fake~tokens=40",
     "tools": "fake~tool=2",
     "reasoning": "fake~reasoning=3",
     "refusal": "fake~refusal",
@@ -103,7 +106,7 @@ class Wired:
 
 WIRED: Mapping[str, Wired] = {
     "openai": Wired("openai", "/v1", {}, frozenset({"reasoning back"})),
-    "responses": Wired("openai", "/v1", {}, frozenset({"candidates"})),
+    "responses": Wired("openai", "/v1", {"broken": "fake~error_event=8;delay_ms=5"}, frozenset({"candidates", "stop"})),
     "anthropic": Wired("anthropic", "", {"json": "fake~text=%7B%22answer%22:%22tea%22%7D"}, frozenset({"candidates"})),
     "gemini": Wired("gemini", "/v1beta", {}, frozenset({"refusal"})),
     "ollama": Wired("ollama", "", {}, frozenset({"candidates", "refusal", "reasoning_tokens"})),
