@@ -36,6 +36,19 @@ NOW = 1_700_000_000.0
         ({"x-ratelimit-reset": str((int(NOW) + 12) * 1000)}, 12.0),
         ({"x-ratelimit-reset": "12"}, 12.0),
         ({"x-ratelimit-reset": "12 parsecs"}, None),
+        ({"anthropic-ratelimit-requests-reset": "2023-11-14T22:13:50Z"}, 30.0),
+        ({"anthropic-ratelimit-requests-reset": "2023-11-14T22:13:50"}, 30.0),
+        ({"anthropic-ratelimit-tokens-reset": "2023-11-14T23:13:50+01:00", "anthropic-ratelimit-tokens-remaining": "0"}, 30.0),
+        (
+            {
+                "anthropic-ratelimit-input-tokens-reset": "2023-11-14T22:13:25Z",
+                "anthropic-ratelimit-input-tokens-remaining": "0",
+                "anthropic-ratelimit-output-tokens-reset": "2023-11-14T22:14:20Z",
+                "anthropic-ratelimit-output-tokens-remaining": "9000",
+            },
+            5.0,
+        ),
+        ({"anthropic-ratelimit-tokens-reset": "tomorrow"}, None),
     ],
 )
 def test_headers_become_seconds(headers: dict[str, str], seconds: float | None) -> None:
