@@ -7,6 +7,7 @@ import orjson
 import pytest
 
 from promptwire import v1 as pb
+from promptwire_server.core.embedding import EmbedCall
 from promptwire_server.core.errors import InvalidRequest, UpstreamFailed
 from promptwire_server.providers.dialect import Fetch, Wire
 from promptwire_server.providers.gemini.dialect import Gemini
