@@ -12,11 +12,11 @@ from promptwire_server.providers.openai.errors import error_in
 from promptwire_server.providers.openai.finish import reason_of
 from promptwire_server.providers.openai.lane import ChatLane
 from promptwire_server.providers.openai.logprobs import logprobs_from_wire
-from promptwire_server.providers.openai.usage import fill_usage, unknown_usage
+from promptwire_server.providers.openai.usage import fill_usage, merged_usage, unknown_usage
 
 DONE = "[DONE]"
 _KNOWN = frozenset({"id", "object", "model", "choices", "usage", "error", "obfuscation"})
-_KNOWN_IN_CHOICE = frozenset({"index", "delta", "message", "finish_reason", "logprobs"})
+_KNOWN_IN_CHOICE = frozenset({"index", "delta", "message", "finish_reason", "logprobs", "usage"})
 
 
 class ChatAnswer(Answer):
@@ -76,7 +76,7 @@ class ChatAnswer(Answer):
         self._shape = frozenset(chunk)
         self.response_id = text_in(chunk.get("id")) or self.response_id
         self.model = text_in(chunk.get("model")) or self.model
-        self._usage = chunk.get("usage") or self._usage
+        self._usage = merged_usage(self._usage, chunk.get("usage"))
         for key in self._shape - _KNOWN:
             if chunk[key] is not None:
                 self.extras[key] = chunk[key]
@@ -109,6 +109,8 @@ class ChatAnswer(Answer):
             raise failed(self.provider, "the answer ended in an error")
         if isinstance(finish, str) and finish:
             lane.finish = finish
+        if usage := choice.get("usage"):  # where Moonshot says it
+            self._usage = merged_usage(usage, self._usage)
         if logprobs := choice.get("logprobs"):
             lane.take_logprobs(logprobs_from_wire(object_in(logprobs)))
         if not lane.shape <= _KNOWN_IN_CHOICE:

@@ -18,6 +18,8 @@ _INPUT = {
     "image_tokens": "input_image_tokens",
 }
 _OUTPUT = {"reasoning_tokens": "reasoning_tokens", "audio_tokens": "output_audio_tokens", "image_tokens": "output_image_tokens"}
+_DETAILS = {"prompt_tokens_details": _INPUT, "completion_tokens_details": _OUTPUT}
+_TEXT = "text_tokens"  # what is left when all other kinds are taken off
 
 
 def fill_usage(usage: pb.Usage, wire: Json, notices: list[pb.Notice], *, prompt: Callable[[], int], said: Callable[[], int]) -> None:
@@ -34,9 +36,23 @@ def fill_usage(usage: pb.Usage, wire: Json, notices: list[pb.Notice], *, prompt:
 
 
 def unknown_usage(wire: Json) -> JsonObject:
-    """What a vendor says of usage that the contract has no field for, e.g. its own cost."""
+    """What a vendor says of usage that the contract has no field for: its own cost, kinds of tokens that it counts beside ours."""
     counts = object_in(wire)
-    return {name: counts[name] for name in counts.keys() - _KNOWN}
+    unknown = {name: counts[name] for name in counts.keys() - _KNOWN}
+    for details, names in _DETAILS.items():
+        found = object_in(counts.get(details))
+        # Zeros say nothing: some vendors list every kind there is.
+        more: JsonObject = {name: value for name, value in found.items() if value and name not in names and name != _TEXT}
+        if more:
+            unknown[details] = more
+    return unknown
+
+
+def merged_usage(before: Json, now: Json) -> Json:
+    """The counts so far: some vendors say the prompt's first and the answer's last, others all of them in each chunk."""
+    if not isinstance(before, dict) or not isinstance(now, dict):
+        return now or before
+    return {**before, **{name: value for name, value in now.items() if value is not None}}
 
 
 def _details(counts: JsonObject, usage: pb.Usage, notices: list[pb.Notice]) -> None:

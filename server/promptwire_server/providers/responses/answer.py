@@ -138,6 +138,10 @@ class ResponsesAnswer(Answer):
             self._text, self._place = part, (event.get("output_index"), event.get("content_index"))
         self._seen(out)
 
+    def _content(self, event: JsonObject, out: list[Event]) -> None:
+        self._items.content(self._index(event), self._number(event.get("content_index")), object_in(event.get("part")), out)
+        self._seen(out)
+
     def _thought(self, event: JsonObject, out: list[Event]) -> None:
         of_summary = "summary_index" in event
         number = self._number(event.get("summary_index" if of_summary else "content_index"))
@@ -169,6 +173,7 @@ _TAKERS: dict[str, Callable[[ResponsesAnswer, JsonObject, list[Event]], None]] =
     "response.output_item.added": ResponsesAnswer._added,  # noqa: SLF001
     "response.output_item.done": ResponsesAnswer._done,  # noqa: SLF001
     "response.output_text.delta": ResponsesAnswer._words,  # noqa: SLF001
+    "response.content_part.done": ResponsesAnswer._content,  # noqa: SLF001
     "response.refusal.delta": ResponsesAnswer._words,  # noqa: SLF001
     "response.reasoning_summary_text.delta": ResponsesAnswer._thought,  # noqa: SLF001
     "response.reasoning_text.delta": ResponsesAnswer._thought,  # noqa: SLF001

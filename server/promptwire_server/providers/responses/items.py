@@ -12,6 +12,7 @@ _BETWEEN = "\n\n"  # paragraphs of a summary
 # Types of content, the second some servers' own word: our kind, and the field of the words.
 _CONTENTS = {"output_text": ("text", "text"), "text": ("text", "text"), "refusal": ("refusal", "refusal")}
 _MEDIA_TYPES = {"jpeg": "image/jpeg", "webp": "image/webp", "gif": "image/gif", "svg": "image/svg+xml"}
+_OF_REASONING = ("reasoning_text", "summary_text")
 # What a state leaves out, since the part itself has it.
 _OF_MESSAGE = frozenset({"content"})
 _OF_CALL = frozenset({"call_id", "name", "arguments", "input"})
@@ -51,6 +52,12 @@ class Items:
         part = self._begin(index, kind, out, content=content)
         self._lane.grow(part, kind, piece, out)
         return part
+
+    def content(self, index: int, number: int, content: JsonObject, out: list[Event]) -> None:
+        """A content of a message is complete: told here when it is of a kind that has no words."""
+        kind = text_in(content.get("type"))
+        if kind not in _CONTENTS and kind not in _OF_REASONING and (index, number) not in self._at:
+            self._at[index, number] = self._lane.foreign(kind, content, out)
 
     def thought(self, index: int, kind: str, number: int, piece: str, out: list[Event]) -> None:
         """A piece of a summary, or of the reasoning itself."""
@@ -103,10 +110,10 @@ class Items:
         state = states.of_item(_without(item, _OF_MESSAGE))
         for number, content in enumerate(map(object_in, list_in(item.get("content")))):
             kind, field = _CONTENTS.get(text_in(content.get("type")), ("", ""))
-            if not kind:
-                self._lane.foreign(text_in(content.get("type")), content, out)
-                continue
-            self._rest_of_words(index, number, kind, content, field, out)
+            if kind:
+                self._rest_of_words(index, number, kind, content, field, out)
+            else:
+                self.content(index, number, content, out)
             if (part := self._at.get((index, number))) is not None:
                 part.state = state
                 part.citations = [citation_from_wire(value) for value in list_in(content.get("annotations"))]

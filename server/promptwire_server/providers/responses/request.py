@@ -21,6 +21,7 @@ _PROTECTED = ("model", "input", "stream", "background")
 _SAME = ("temperature", "top_p", "max_output_tokens", "parallel_tool_calls", "top_logprobs")
 _LACKS = ("top_k", "seed", "presence_penalty", "frequency_penalty")
 _LACKS_LISTS = ("stop_sequences", "logit_bias")
+_LEAST_TOKENS = 16  # that may be generated at most: less is refused
 _NOT_THERE = "the Responses API has no such setting; chat completions have"
 _SEALED_REASONING = "reasoning.encrypted_content"
 _LOGPROBS = "message.output_text.logprobs"
@@ -80,6 +81,9 @@ def _generation(call: Call, facts: Facts) -> Wire:
         raise asked.missing("generation.candidate_count", "several answers at once in the Responses API", "ask several times")
     wire: Wire = {name: getattr(generation, name) for name in _SAME if generation.HasField(name)}
     _drop(call)
+    if generation.HasField("max_output_tokens") and generation.max_output_tokens < _LEAST_TOKENS:
+        wire["max_output_tokens"] = _LEAST_TOKENS
+        asked.setting_dropped(call, "generation.max_output_tokens", f"the Responses API takes no less than {_LEAST_TOKENS}, which is sent")
     if reasoning := _reasoning(call, facts):
         wire["reasoning"] = reasoning
     _check_modalities(generation)

@@ -31,7 +31,8 @@ class Said:
         for where, part in parts:
             self._hints.unmet(part, where)
             head = self._state(part, where)
-            if part.HasField("text") or part.HasField("refusal"):
+            within = part.HasField("provider_part") and head.get("type") == "message"
+            if part.HasField("text") or part.HasField("refusal") or within:
                 if head.get("id") != self._head.get("id"):
                     yield from self._message()
                 self._head = head
@@ -91,7 +92,9 @@ class Said:
 
 
 def _content(part: pb.ContentPart, *, known: bool) -> JsonObject:
-    """Text or refusal. Citations go back only as the vendor's own."""
+    """Text, refusal, or content that only the vendor knows. Citations go back only as the vendor's own."""
+    if part.HasField("provider_part"):
+        return parsed_object(part.provider_part.json) or {}
     if part.HasField("refusal"):
         return {"type": "refusal", "refusal": part.refusal.text}
     annotations: list[Json] = [parsed_object(citation.provider_json) for citation in part.citations] if known else []

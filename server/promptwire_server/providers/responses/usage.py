@@ -13,6 +13,7 @@ _NAMES = {
     "input_tokens_details": "prompt_tokens_details",
     "output_tokens_details": "completion_tokens_details",
 }
+_INPUT = "input_tokens_details"
 _WRITES = "cache_write_tokens_details"
 # The items whose calls are charged apart from tokens.
 _CHARGED = {"web_search_call": "web_search", "file_search_call": "file_search"}
@@ -22,7 +23,7 @@ def fill_usage(usage: pb.Usage, wire: Json, notices: list[pb.Notice], *, prompt:
     """Fill in the usage, with the invariants of the contract; see openai.usage."""
     counts = object_in(wire)
     chat_usage.fill_usage(usage, _renamed(counts), notices, prompt=prompt, said=said)
-    writes = object_in(object_in(counts.get("input_tokens_details")).get(_WRITES))
+    writes = object_in(object_in(counts.get(_INPUT)).get(_WRITES))
     # Twelve hours are a longer promise than the contract's longest, and priced as such.
     if long := count_of(writes.get("ttl_12h_tokens")):
         usage.cache_write_1h_tokens = min(long, usage.cache_write_5m_tokens)
@@ -43,12 +44,11 @@ def fill_units(usage: pb.Usage, tool_usage: Json, kinds: Iterable[str]) -> None:
 
 def unknown_usage(wire: Json) -> JsonObject:
     """What the vendor says of usage that the contract has no field for."""
-    known = {name: value for name, value in object_in(wire).items() if name not in _NAMES and name != "total_tokens"}
-    for name in ("input_tokens_details", "output_tokens_details"):
-        details = {key: value for key, value in object_in(object_in(wire).get(name)).items() if key != _WRITES}
-        if unknown := chat_usage.unknown_usage({_NAMES[name]: details}):
-            known[name] = unknown[_NAMES[name]]
-    return known
+    counts = dict(object_in(wire))
+    details = object_in(counts.get(_INPUT))
+    counts[_INPUT] = {name: value for name, value in details.items() if name != _WRITES}
+    chat_names = {chat: name for name, chat in _NAMES.items()}
+    return {chat_names.get(name, name): value for name, value in chat_usage.unknown_usage(_renamed(counts)).items()}
 
 
 def _renamed(counts: JsonObject) -> JsonObject:
