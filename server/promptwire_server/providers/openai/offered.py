@@ -20,6 +20,8 @@ def capabilities_of(facts: Facts) -> frozenset["pb.Capability"]:
     """All that some model of the vendor's can do."""
     if not facts.chat:
         return frozenset({pb.CAPABILITY_EMBEDDINGS})
+    if not facts.chat:
+        return frozenset({pb.CAPABILITY_EMBEDDINGS})
     stated = {
         pb.CAPABILITY_IMAGE_INPUT: facts.images,
         pb.CAPABILITY_AUDIO_INPUT: facts.audio,
