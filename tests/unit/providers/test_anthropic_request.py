@@ -324,6 +324,9 @@ def test_json_is_asked_for_last_of_the_instructions() -> None:
         ("anthropic.claude-opus-4-6-v1", "claude-opus-4-6"),
         ("anthropic/claude-opus-4.6", "claude-opus-4-6"),
         ("claude-3-5-haiku-latest", "claude-3-5-sonnet-20241022"),
+        ("claude-haiku-5-5@20261007", "claude-opus-5-latest"),
+        ("claude-opus-5-9", "claude-opus-6-20270112"),
+        ("claude-opus-4-9", "claude-newest"),
     ],
 )
 def test_a_family_is_known_by_any_of_its_names(name: str, row: str) -> None:

@@ -5,7 +5,7 @@ structured outputs and mid-conversation system messages. What a row does not all
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 
@@ -26,14 +26,13 @@ class Family:
 
 _ALWAYS = Family(off="", forced_tools=False)  # thinking cannot be turned off
 _BY_NUMBER = Family(most_output=64_000, thinking="budget", unasked=False, sampling="either", inline_system=False)
-_OLD = Family(most_output=4_096, thinking="", unasked=False, sampling="all", inline_system=False, json_schema=False)
-_FIRST_FOUR = Family(
-    most_output=64_000, thinking="budget", unasked=False, sampling="all", inline_system=False, json_schema=False
-)  # and 3.7, the first that thought
+_FIRST_TO_THINK = replace(_BY_NUMBER, sampling="all", json_schema=False)
+_OLD = replace(_FIRST_TO_THINK, most_output=4_096, thinking="")
 
-# Of names in lower case with "-" in place of "."; the first that fits counts, so later versions stand before earlier ones.
+# Of names in lower case with "-" in place of "."; the first that fits counts. What follows a version may be a date, but no further digit:
+# that would be a version that the table does not know.
 _ROWS = tuple(
-    (re.compile(f"claude.*(?:{pattern})(?!\\d)"), family)
+    (re.compile(f"claude.*(?:{pattern})(?!\\d|-\\d(?!\\d))"), family)
     for pattern, family in (
         ("opus-5-5|fable-5-[12]|mythos-5-[12]", _ALWAYS),
         ("fable-5|mythos-5", Family(off="")),
@@ -46,22 +45,16 @@ _ROWS = tuple(
         ("opus-4-6", Family(budgets=True, unasked=False, sampling="either", inline_system=False)),
         ("sonnet-4-6", Family(most_output=64_000, budgets=True, unasked=False, sampling="either", inline_system=False)),
         ("(?:opus|sonnet|haiku)-4-5", _BY_NUMBER),
-        (
-            "opus-4-1",
-            Family(most_output=32_000, thinking="budget", unasked=False, sampling="either", inline_system=False, json_schema=False),
-        ),
-        ("opus-4", Family(most_output=32_000, thinking="budget", unasked=False, sampling="all", inline_system=False, json_schema=False)),
-        ("sonnet-4|3-7-sonnet", _FIRST_FOUR),
-        (
-            "3-5-(?:sonnet|haiku)",
-            Family(most_output=8_192, thinking="", unasked=False, sampling="all", inline_system=False, json_schema=False),
-        ),
-        ("3-(?:opus|sonnet|haiku)|2|instant", _OLD),
+        ("opus-4-1", replace(_BY_NUMBER, most_output=32_000, json_schema=False)),
+        ("opus-4(?:-0)?", replace(_FIRST_TO_THINK, most_output=32_000)),
+        ("sonnet-4(?:-0)?|3-7-sonnet", _FIRST_TO_THINK),
+        ("3-5-(?:sonnet|haiku)", replace(_OLD, most_output=8_192)),
+        ("3-(?:opus|sonnet|haiku)", _OLD),
     )
 )
 _NEWER = Family(off="")  # a Claude that is newer than this table
 # Others who speak this dialect: they know what it had in its first years.
-_OTHER = Family(most_output=8_192, thinking="budget", unasked=False, sampling="all", inline_system=False)
+_OTHER = replace(_FIRST_TO_THINK, most_output=8_192, json_schema=True)
 
 
 def family_of(model: str) -> Family:
