@@ -22,7 +22,7 @@ _CHAT = frozenset(
 )
 # What a dialect offers at most; chat completions' facts tell it vendor by vendor.
 _OF_DIALECT: Mapping[str, frozenset["pb.Capability"]] = {
-    "anthropic": _CHAT | {pb.CAPABILITY_DOCUMENT_INPUT, pb.CAPABILITY_PROMPT_CACHE},
+    "anthropic": _CHAT | {pb.CAPABILITY_JSON_OBJECT, pb.CAPABILITY_DOCUMENT_INPUT, pb.CAPABILITY_PROMPT_CACHE},
     "gemini": _CHAT
     | {
         pb.CAPABILITY_JSON_OBJECT,
