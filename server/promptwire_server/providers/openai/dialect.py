@@ -18,6 +18,7 @@ from promptwire_server.providers.openai.errors import REQUEST_ID, error_of_answe
 from promptwire_server.providers.openai.facts import Facts
 from promptwire_server.providers.openai.pipeline import PipelineEmbeddings
 from promptwire_server.providers.openai.request import body_of, to_wire
+from promptwire_server.providers.openai.tgi import TgiAnswer
 from promptwire_server.providers.openai.which import APIS, RESPONSES, api_of
 from promptwire_server.providers.responses import request as responses
 from promptwire_server.providers.responses.answer import ResponsesAnswer
@@ -40,7 +41,7 @@ class OpenAI:
         self._facts = facts
         self._ids = ids
         self._api = api  # one of which.APIS that the operator has chosen for every call; empty: as the call needs
-        self._chat = chat
+        self._chat = chat if facts.tool_finish else TgiAnswer
         embeddings = PipelineEmbeddings if facts.embed_pipeline else OpenAIEmbeddings
         self.embeddings: Embeddings | None = embeddings(provider, facts) if facts.embed_texts else None
 

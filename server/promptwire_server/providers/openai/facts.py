@@ -25,6 +25,8 @@ class Facts:
     allowed_tools: bool = False  # takes the tool choice "allowed_tools"; else only the allowed tools are declared
     required_choice: str = "required"  # the vendor's word for MODE_REQUIRED; empty: it has none
     named_choice: bool = True  # takes the name of the tool to call
+    bare_tools: bool = True  # takes tools without parameters
+    tool_finish: bool = True  # says why it ended also where a stream ends with a tool call
     tool_id_length: int = 0  # its tool calls have ids of so many letters and digits, and it takes no others; 0: it takes any
     reasoning: Reasoning = "effort"
     max_effort: str = "high"  # the vendor's word for as much reasoning as the model can

@@ -83,11 +83,20 @@ CEREBRAS = replace(
 # "Embeddings": input_type, such as search_query.
 OPENROUTER = Facts(reasoning="object", max_effort="xhigh", lacks=frozenset({"candidate_count"}), embed_tasks="search")
 # Hugging Face's router hands on to many vendors, chat only; vectors are of its own pipelines, which take as many texts as TEI.
-HUGGING_FACE = replace(_TEXT_AND_IMAGES, video=True, embed_texts=32, embed_pipeline=True)
+HUGGING_FACE = replace(_TEXT_AND_IMAGES, video=True, bare_tools=False, tool_finish=False, embed_texts=32, embed_pipeline=True)
 # TEI, its OpenAPI: vectors only. It refuses more texts than --max-client-batch-size, 32 unless told otherwise.
 TEI = replace(_TEXT_AND_IMAGES, chat=False, embed_texts=32, embed_base64=True)
-# TGI, its OpenAPI: n and logit_bias are unused, an expression is {"type": "regex", "value": …}.
-TGI = replace(_TEXT_AND_IMAGES, top_k=False, guided="value", end_user_field="", lacks=frozenset({"candidate_count", "logit_bias"}))
+# TGI, its OpenAPI: n and logit_bias are unused, formats are {"type": …, "value": …}, a tool has parameters. Its reason of a stream that
+# ends with a tool call is not there (its test_tools_llama.py has none).
+TGI = replace(
+    _TEXT_AND_IMAGES,
+    top_k=False,
+    guided="value",
+    bare_tools=False,
+    tool_finish=False,
+    end_user_field="",
+    lacks=frozenset({"candidate_count", "logit_bias"}),
+)
 # llama.cpp, "server/README": `grammar` in GBNF, reasoning_content in messages; whether n is heeded depends on its version.
 LLAMA_CPP = replace(
     _TEXT_AND_IMAGES,

@@ -23,7 +23,7 @@ def shape_to_wire(call: Call, facts: Facts) -> Wire:
         case "json_object":
             if "json_object" in facts.lacks:
                 raise asked.missing(_PATH, "JSON without a schema", "use json_schema")
-            return _format("json_object")
+            return _format("json_object", value={"type": "object"}) if facts.guided == "value" else _format("json_object")
         case "json_schema":
             return _schema(call, shape.json_schema, facts)
         case "regex":
@@ -50,6 +50,8 @@ def _schema(call: Call, shape: pb.JsonSchemaFormat, facts: Facts) -> Wire:
             raise asked.missing(f"{path}.strict", "answers held to a schema", "leave strict out to have it asked for in words")
         asked.setting_dropped(call, path, "this provider holds answers to JSON only; the model is asked for the schema in words")
         return _format("json_object")
+    if facts.guided == "value":  # has no place for a name, and holds answers to every schema
+        return _format("json_object", value=schema["schema"])
     return _format("json_schema", json_schema=schema)
 
 

@@ -17,7 +17,7 @@ def tools_to_wire(generation: pb.GenerationSettings, provider: str, facts: Facts
     allowed = frozenset(choice.allowed_names)
     check_choice(generation)
     tools = [
-        _tool(tool, provider, f"generation.tools[{position}]")
+        _tool(tool, provider, f"generation.tools[{position}]", facts)
         for position, tool in enumerate(generation.tools)
         if facts.allowed_tools or not allowed or tool.function.name in allowed or tool.HasField("provider_tool")
     ]
@@ -51,7 +51,7 @@ def _allowed(choice: pb.ToolChoice) -> dict[str, object]:
     return {"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": listed}}
 
 
-def _tool(tool: pb.Tool, provider: str, path: str) -> object:
+def _tool(tool: pb.Tool, provider: str, path: str, facts: Facts) -> object:
     if tool.HasField("provider_tool"):
         return provider_tool(tool.provider_tool, provider, f"{path}.provider_tool")
     function = tool.function
@@ -62,6 +62,8 @@ def _tool(tool: pb.Tool, provider: str, path: str) -> object:
         wire["description"] = function.description
     if function.parameters_json:
         wire["parameters"] = object_text(function.parameters_json, f"{path}.function.parameters_json")
+    elif not facts.bare_tools:
+        wire["parameters"] = {"type": "object", "properties": {}}
     if function.HasField("strict"):
         wire["strict"] = function.strict
     return {"type": "function", "function": wire}
