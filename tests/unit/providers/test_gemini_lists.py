@@ -7,7 +7,6 @@ import orjson
 import pytest
 
 from promptwire import v1 as pb
-from promptwire_server.core.embedding import EmbedCall
 from promptwire_server.core.errors import InvalidRequest, UpstreamFailed
 from promptwire_server.providers.dialect import Fetch, Wire
 from promptwire_server.providers.gemini.dialect import Gemini
@@ -94,7 +93,7 @@ def test_vectors_are_asked_for_text_by_text() -> None:
     wire = GeminiEmbeddings("gemini").to_wire(make_embed_call(request, model="gemini-embedding-001"))(["a", "b"])
     settings = {"model": "models/gemini-embedding-001", "outputDimensionality": 5, "taskType": "RETRIEVAL_QUERY", "title": "t"}
     assert wire.path == "/models/gemini-embedding-001:batchEmbedContents"
-    assert orjson.loads(wire.body) == {"requests": [{**settings, "content": {"parts": [{"text": text}]}} for text in "ab"]}
+    assert orjson.loads(wire.body) == {"requests": [{**settings, "content": {"role": "user", "parts": [{"text": text}]}} for text in "ab"]}
 
 
 def test_vectors() -> None:

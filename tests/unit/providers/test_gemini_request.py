@@ -50,7 +50,7 @@ def test_tools_are_declared_together_and_beside_the_vendors_own() -> None:
     own = pb.Tool(provider_tool=pb.ProviderTool(provider="gemini", json='{"googleSearch":{}}'))
     body = wired(pb.ChatRequest(prompt="hi", generation=Generation(tools=[own, *TOOLS])))
     declared = [{"name": name, "description": "d", "parametersJsonSchema": {"type": "object"}} for name in ("f", "g")]
-    assert body["tools"] == [{"functionDeclarations": declared}, {"googleSearch": {}}]
+    assert body["tools"] == [{"googleSearch": {}}, {"functionDeclarations": declared}]
     assert "toolConfig" not in body
 
 

@@ -43,7 +43,7 @@ class GeminiEmbeddings:
         path = path_of(call.model, "batchEmbedContents")
 
         def of_texts(texts: Sequence[str]) -> Wire:
-            requests = [{**settings, "content": {"parts": [{"text": text}]}} for text in texts]
+            requests = [{**settings, "content": {"role": "user", "parts": [{"text": text}]}} for text in texts]
             return Wire(path, orjson.dumps({"requests": requests}))
 
         return of_texts

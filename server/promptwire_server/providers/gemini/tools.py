@@ -20,7 +20,7 @@ def tools_to_wire(call: Call, provider: str) -> dict[str, object]:
         else:
             functions.append(_function(tool.function, f"{path}.function"))
     if functions:
-        tools.insert(0, {"functionDeclarations": functions})
+        tools.append({"functionDeclarations": functions})
     wire: dict[str, object] = {"tools": tools} if tools else {}
     if calling := _calling(generation):
         wire["toolConfig"] = {"functionCallingConfig": calling}
