@@ -12,12 +12,9 @@ from promptwire_server.core.answer import Assembly
 from promptwire_server.core.errors import PromptwireError
 from promptwire_server.providers.adapter import Adapter
 from promptwire_server.providers.dialect import Refusal
-from promptwire_server.providers.openai.facts import ANY
-from promptwire_server.providers.registry import SPEAKERS
-from promptwire_server.providers.settings import HttpSettings
 from tests.faults.mutation import mutated, reads_of
 from tests.faults.wires import WIRES, Wire, body_of, recorded
-from tests.unit.providers.support import make_call, make_ids
+from tests.unit.providers.support import make_call
 
 FUZZ_S = float(os.environ.get("PROMPTWIRE_FUZZ_S", "30"))
 STATUSES = (300, 400, 401, 402, 403, 404, 408, 409, 413, 418, 429, 500, 502, 503, 504, 529, 599)
@@ -26,11 +23,11 @@ EVERY = pytest.mark.parametrize("wire", WIRES, ids=lambda wire: wire.name)
 GENERATION = pb.GenerationSettings(tools=[pb.Tool(function=pb.FunctionTool(name="look_up"))])
 
 
-async def told(provider: Adapter, model: str) -> None:
+async def told(provider: Adapter) -> None:
     """Read a stream to its end, and hold it to what a stream promises."""
     assembly, ends = Assembly(), 0
     try:
-        async with await provider(make_call(pb.ChatRequest(prompt="hi", generation=GENERATION), model=model, stream=True)) as reply:
+        async with await provider(make_call(pb.ChatRequest(prompt="hi", generation=GENERATION), stream=True)) as reply:
             async for event in reply:
                 assert not ends, "something came after the end"
                 assembly.add(event)
@@ -58,17 +55,16 @@ def check(response: pb.ChatResponse) -> None:
 async def one(wire: Wire, seed: int) -> None:
     random = Random(seed)
     name = random.choice([*wire.recordings("_stream"), *wire.recordings("_mid_stream")])
-    await told(wire.provider(reads_of(mutated(body_of(recorded(name)), random), random)), wire.model)
+    await told(wire.provider(reads_of(mutated(body_of(recorded(name)), random), random)))
     whole = mutated(body_of(recorded(random.choice(wire.recordings("_whole")))), random)
     try:
-        async with await wire.provider([whole])(make_call(model=wire.model)) as reply:
+        async with await wire.provider([whole])(make_call()) as reply:
             check(await reply.read())
     except PromptwireError:
         pass
     headers = {"retry-after": random.choice(("1", "x", "-1", "Wed, 21 Oct 2026 07:28:00 GMT", "9" * 40)), "content-type": "text/html"}
     refusal = Refusal(random.choice(STATUSES), headers, whole, "m", 0.0)
-    dialect = SPEAKERS[wire.dialect].dialect(wire.dialect, HttpSettings(dialect=wire.dialect), ANY, make_ids())
-    assert isinstance(dialect.refused(refusal), PromptwireError)
+    assert isinstance(wire.decoder().refused(refusal), PromptwireError)
 
 
 @EVERY

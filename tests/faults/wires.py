@@ -6,6 +6,7 @@ from pathlib import Path
 
 from promptwire_server.core.clock import SystemClock
 from promptwire_server.providers.adapter import Adapter
+from promptwire_server.providers.dialect import Dialect
 from promptwire_server.providers.openai.facts import ANY
 from promptwire_server.providers.registry import SPEAKERS
 from promptwire_server.providers.settings import HttpSettings
@@ -25,7 +26,7 @@ class Wire:
     content_type: str
     end: bytes  # what its last event that matters begins with ...
     closing: bytes  # ... and how far that event must have come to count
-    model: str = "m"
+    options: Mapping[str, str] = field(default_factory=dict)
 
     def sure_from(self, body: bytes) -> int:
         """How many bytes of a stream must have come before it may be called complete."""
@@ -37,10 +38,14 @@ class Wire:
         names = (path.name for path in RECORDINGS.glob(f"{self.prefix}*{suffix}.http"))
         return sorted(name for name in names if self.prefix or not name.startswith(prefixes))
 
+    def decoder(self) -> Dialect:
+        """The server's own."""
+        settings = HttpSettings(dialect=self.dialect, options=self.options)
+        return SPEAKERS[self.dialect].dialect(self.dialect, settings, ANY, make_ids())
+
     def provider(self, reads: list[bytes]) -> Adapter:
         """A provider whose every stream is these reads, and then the end."""
-        settings = HttpSettings(dialect=self.dialect)
-        dialect = SPEAKERS[self.dialect].dialect(self.dialect, settings, ANY, make_ids())
+        dialect = self.decoder()
         stream = Cut(iter(reads), headers={"content-type": self.content_type})
         return Adapter(self.dialect, Memory(stream), dialect, clock=SystemClock())
 
@@ -48,7 +53,7 @@ class Wire:
 EVENTS = "text/event-stream"
 WIRES = (
     Wire("openai", "openai", "", EVENTS, b"data: [DONE]", b"data: [DONE]"),
-    Wire("responses", "openai", "responses_", EVENTS, b"event: response.completed", b"\n\n", model="o1-pro"),
+    Wire("responses", "openai", "responses_", EVENTS, b"event: response.completed", b"}", options={"api": "responses"}),
     Wire("anthropic", "anthropic", "anthropic_", EVENTS, b"event: message_stop", b"}"),
     # It has no mark of its own: after the event with the reason, which counts without its blank line, a stream that ends is complete.
     Wire("gemini", "gemini", "gemini_", EVENTS, b'"finishReason"', b'"}'),

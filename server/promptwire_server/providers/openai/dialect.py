@@ -6,7 +6,7 @@ from promptwire import v1 as pb
 from promptwire_server.core.call import Call
 from promptwire_server.core.errors import PromptwireError
 from promptwire_server.core.ids import Ids
-from promptwire_server.providers import sse
+from promptwire_server.providers import sse, tokens
 from promptwire_server.providers.answer import Answer
 from promptwire_server.providers.asked import missing
 from promptwire_server.providers.dialect import Embeddings, Fetch, Refusal, Wire
@@ -72,4 +72,7 @@ class OpenAI:
 
     async def count(self, call: Call, fetch: Fetch) -> pb.CountTokensResponse | None:  # noqa: ARG002 - chat completions has no way to ask
         """See Dialect."""
-        return None
+        counted = await tokens.count(call.request, call.target.model if call.target else call.request.model)
+        if counted is None:
+            return None
+        return pb.CountTokensResponse(input_tokens=counted.input_tokens, estimated=counted.estimated, method=counted.method)
