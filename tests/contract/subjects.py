@@ -1,12 +1,13 @@
 """The providers under contract, each with how to make it behave in a certain way."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from dataclasses import dataclass
 
 from promptwire import v1 as pb
 from promptwire_server.core.call import Call
 from promptwire_server.core.clock import SystemClock
 from promptwire_server.core.secret import Secret
+from promptwire_server.providers.custom import Custom
 from promptwire_server.providers.echo import Echo
 from promptwire_server.providers.json_value import Json
 from promptwire_server.providers.provider import Provider
@@ -56,6 +57,39 @@ def echo() -> Subject:
             "silent": "echo?delay_ms=3600000",
         },
     )
+
+
+class Parrot:
+    """A class such as an operator may write: it has echo speak, and says after it what that says."""
+
+    def __init__(self) -> None:
+        self._echo = Echo(SystemClock())
+
+    def answer(self, request: pb.ChatRequest) -> AsyncIterator[object] | Awaitable[pb.ChatResponse]:
+        several = request.generation.candidate_count > 1
+        call = make_call(request, model=request.model, stream=not several, within_s=10_000)
+        return self._whole(call) if several else self._pieces(call)
+
+    async def _whole(self, call: Call) -> pb.ChatResponse:
+        async with await self._echo(call) as reply:
+            return await reply.read()
+
+    async def _pieces(self, call: Call) -> AsyncIterator[object]:
+        async with await self._echo(call) as reply:
+            async for event in reply:
+                match event.WhichOneof("event"):
+                    case "part_delta" if event.part_delta.text:
+                        yield event.part_delta.text
+                    case "part_finished" if not event.part_finished.part.text:
+                        yield event.part_finished.part
+                    case "finished":
+                        yield event.finished.response.usage
+                        yield event.finished.response.candidates[0].finish_reason
+
+
+def custom() -> Subject:
+    clock = SystemClock()
+    return Subject(Custom("custom", Parrot(), clock=clock, ids=make_ids(), models=("echo",)), echo().models)
 
 
 _SCRIPT: dict[str, Json] = {

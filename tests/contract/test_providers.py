@@ -20,23 +20,24 @@ from promptwire_server.core.errors import (
 )
 from promptwire_server.core.reply import Ending, Event, Reply
 from promptwire_server.providers.json_value import dumped
-from tests.contract.subjects import QUESTION, WIRED, Subject, echo, over_http, script
+from tests.contract.subjects import QUESTION, WIRED, Subject, custom, echo, over_http, script
 from tests.faults.fake_provider.process import FakeProvider
 from tests.unit.providers.support import ask, events_of
 
 BOTH = pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
-NO_VECTORS = ("script", "anthropic")
+OWN = {"echo": echo, "script": script, "custom": custom}
+NO_VECTORS = ("script", "custom", "anthropic")
 SCHEMA = '{"type":"object","properties":{"city":{"type":"string"}},"required":["city"],"additionalProperties":false}'
 ANSWERS = pytest.mark.parametrize("behaviour", ["text", "tools", "reasoning", "refusal"])
 
 
-@pytest.fixture(params=["echo", "script", *WIRED])
+@pytest.fixture(params=[*OWN, *WIRED])
 async def subject(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
     if request.param in WIRED:
         fake: FakeProvider = request.getfixturevalue("fake")
         made = over_http(request.param, fake, request.getfixturevalue("api_key"))
     else:
-        made = echo() if request.param == "echo" else script()
+        made = OWN[request.param]()
     yield made
     await made.provider.aclose()
 

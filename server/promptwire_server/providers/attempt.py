@@ -48,6 +48,10 @@ class Try:
         """Nobody waits for it any longer. Does nothing when it had ended before."""
         self.failed(CallCancelled("the caller went away", origin=Origin(self._attempt.provider)))
 
+    def withdrawn(self) -> None:
+        """It was none: the request was refused before anything was asked."""
+        self._settled = True
+
     def _settle(self) -> None:
         if self._settled:
             return

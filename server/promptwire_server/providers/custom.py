@@ -28,7 +28,7 @@ from promptwire import v1 as pb
 from promptwire_server.core.call import Call
 from promptwire_server.core.clock import Clock
 from promptwire_server.core.embedding import EmbedCall
-from promptwire_server.core.errors import DeadlineExceeded, PromptwireError
+from promptwire_server.core.errors import CapabilityMissing, DeadlineExceeded, InvalidRequest, PromptwireError
 from promptwire_server.core.ids import Ids
 from promptwire_server.core.reply import Batch, Event, Reply
 from promptwire_server.providers import estimate
@@ -94,20 +94,22 @@ class Custom:
         """See Provider."""
         model = call.target.model if call.target else call.request.model
         with Try(call, self.name, model, self._clock) as attempt:
-            turn = _Turn(self.name, call, self._clock)
-            said = turn.begin(self._speaker, model)
-            if not isinstance(said, AsyncIterator):
-                response = self._named(await turn.awaited(said), model)
-                completed(response, call)
-                attempt.answered()
-                return Reply.whole(response)
-            speech = Speech(call, self.name, model, self._ids)
-            stream = _Stream(turn, said, speech, attempt)
-            if call.stream:
-                return await self._opened(stream)
-            response = await self._all(stream)
-            attempt.answered()
-            return Reply.whole(response)
+            try:
+                return await self._answered(call, model, attempt)
+            except (CapabilityMissing, InvalidRequest):
+                attempt.withdrawn()  # the class looked at the request and asked nobody
+                raise
+
+    async def _answered(self, call: Call, model: str, attempt: Try) -> Reply:
+        turn = _Turn(self.name, call, self._clock)
+        said = turn.begin(self._speaker, model)
+        if isinstance(said, AsyncIterator):
+            stream = _Stream(turn, said, Speech(call, self.name, model, self._ids), attempt)
+            return await self._opened(stream) if call.stream else Reply.whole(await self._all(stream))
+        response = self._named(await turn.awaited(said), model)
+        completed(response, call)
+        attempt.answered()
+        return Reply.whole(response)
 
     async def embed(self, call: EmbedCall) -> pb.EmbedResponse:
         """See Provider."""

@@ -13,6 +13,7 @@ from promptwire_server.core.embedding import EmbedCall
 from promptwire_server.core.errors import PromptwireError, UpstreamAccount, UpstreamModelUnknown, UpstreamPolicy
 from promptwire_server.core.secret import Secret
 from promptwire_server.providers.azure.answer import worst
+from promptwire_server.providers.json_value import Json
 from promptwire_server.providers.provider import Provider
 from promptwire_server.providers.registry import build
 from promptwire_server.providers.settings import HttpSettings
@@ -153,8 +154,8 @@ async def test_what_the_filter_found_comes_with_the_answer_at_its_worst() -> Non
 
 
 def test_the_worst_finding_of_each_category_stays() -> None:
-    low = {"filtered": False, "severity": "low"}
-    filtered = {"filtered": True, "severity": "low"}
+    low: Json = {"filtered": False, "severity": "low"}
+    filtered: Json = {"filtered": True, "severity": "low"}
     assert worst({"a": low}, {"a": filtered, "b": low}) == {"a": filtered, "b": low}
     assert worst({"a": filtered}, {"a": low}) == {"a": filtered}
     assert worst({"jailbreak": {"detected": True}}, {"jailbreak": {"detected": False}}) == {"jailbreak": {"detected": True}}
