@@ -189,7 +189,9 @@ class Application:
         servicers: dict[str, object] = {
             "ChatService": ChatService(handler, catalog.count_tokens, load, self._clock),
             "ChainService": ChainService(Engine(handler, self._clock, self._ids), Plans(), load),
-            "EmbeddingService": EmbeddingService(Embedder(routes, self._providers, gate=self._gate, tally=self._tally, clock=self._clock)),
+            "EmbeddingService": EmbeddingService(
+                Embedder(routes, self._providers, gate=self._gate, tally=self._tally, book=book, clock=self._clock)
+            ),
             "ModelService": ModelService(catalog),
             "SystemService": SystemService(self._info()),
         }

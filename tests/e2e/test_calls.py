@@ -12,7 +12,6 @@ from promptwire import v1 as pb
 from promptwire.v1.batch_service_pb2_grpc import BatchServiceStub
 from promptwire.v1.chat_service_pb2_grpc import ChatServiceStub
 from promptwire.v1.conversation_service_pb2_grpc import ConversationServiceStub
-from promptwire.v1.embedding_service_pb2_grpc import EmbeddingServiceStub
 from promptwire.v1.run_service_pb2_grpc import RunServiceStub
 from tests.e2e.process import Server
 from tests.faults.fake_provider.answer import expected_text
@@ -182,7 +181,6 @@ async def test_the_trace_of_the_caller_is_kept(channel: grpc.aio.Channel) -> Non
 @pytest.mark.parametrize(
     "ask",
     [
-        lambda channel: EmbeddingServiceStub(channel).Embed(pb.EmbedRequest(), timeout=10),
         lambda channel: RunServiceStub(channel).GetRun(pb.GetRunRequest(), timeout=10),
         lambda channel: BatchServiceStub(channel).ListBatches(pb.ListBatchesRequest(), timeout=10),
         lambda channel: ConversationServiceStub(channel).ListConversations(pb.ListConversationsRequest(), timeout=10),

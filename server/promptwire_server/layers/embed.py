@@ -4,12 +4,15 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from promptwire import v1 as pb
+from promptwire_server.core.call import Target
 from promptwire_server.core.clock import Clock
 from promptwire_server.core.embedding import EmbedCall
 from promptwire_server.core.errors import PromptwireError
+from promptwire_server.core.price import add_price
 from promptwire_server.core.reply import Ending
 from promptwire_server.layers import names
 from promptwire_server.layers.admit import Gate
+from promptwire_server.layers.book import Book
 from promptwire_server.layers.route import Routes
 from promptwire_server.layers.tally import Ended, Tally
 
@@ -25,11 +28,12 @@ class Source(Protocol):
 class Embedder:
     """The EmbedHandler of the gateway."""
 
-    def __init__(self, routes: Routes, sources: Mapping[str, Source], *, gate: Gate, tally: Tally, clock: Clock) -> None:
+    def __init__(self, routes: Routes, sources: Mapping[str, Source], *, gate: Gate, tally: Tally, book: Book, clock: Clock) -> None:
         self._routes = routes
         self._sources = sources
         self._gate = gate
         self._tally = tally
+        self._book = book
         self._clock = clock
 
     async def __call__(self, call: EmbedCall) -> pb.EmbedResponse:
@@ -55,17 +59,27 @@ class Embedder:
         target = first
         for following in others:
             try:
-                return await self._sources[target.provider].embed(call.aimed_at(target))
+                return await self._priced(call, target)
             except PromptwireError as error:
                 if not error.elsewhere:
                     raise
             call.call.notice(pb.Notice.CODE_FALLBACK_USED, f"{target} failed; {following} was asked instead")
             target = following
-        return await self._sources[target.provider].embed(call.aimed_at(target))
+        return await self._priced(call, target)
+
+    async def _priced(self, call: EmbedCall, target: Target) -> pb.EmbedResponse:
+        facts = self._book.at_hand(target) or await self._book.facts(target)
+        response = await self._sources[target.provider].embed(call.aimed_at(target))
+        if facts.price is not None and not response.cost.HasField("total_nano_usd"):
+            add_price(response.cost, response.usage, facts.price)
+        return response
 
 
 def _summary(call: EmbedCall, response: pb.EmbedResponse | None) -> pb.ChatResponse | None:
     """What was spent, in the shape that calls are counted in; None when nothing was."""
     if response is None:
         return pb.ChatResponse(usage=call.usage) if call.usage.input_tokens else None
-    return pb.ChatResponse(provider=response.provider, model=response.model, usage=response.usage, served_from=pb.SERVED_FROM_PROVIDER)
+    summary = pb.ChatResponse(provider=response.provider, model=response.model, usage=response.usage, served_from=pb.SERVED_FROM_PROVIDER)
+    if response.HasField("cost"):
+        summary.cost.CopyFrom(response.cost)
+    return summary

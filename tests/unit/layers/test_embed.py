@@ -10,12 +10,16 @@ from promptwire_server.core.call import Target
 from promptwire_server.core.clock import ManualClock
 from promptwire_server.core.embedding import EmbedCall
 from promptwire_server.core.errors import CapabilityMissing, Draining, PromptwireError, UpstreamFailed, UpstreamInvalidRequest
+from promptwire_server.core.facts import Facts
+from promptwire_server.core.price import PUBLISHED, Price, Rates
 from promptwire_server.layers.admit import Gate
+from promptwire_server.layers.book import Account, Book
 from promptwire_server.layers.embed import Embedder
 from promptwire_server.layers.metrics import Metrics
 from promptwire_server.layers.route import Routes
 from promptwire_server.layers.tally import Line, Tally
 from tests.unit.layers.conftest import MakeCall
+from tests.unit.layers.vendors import Published
 
 
 class Model:
@@ -42,7 +46,8 @@ class Gateway:
         self.metrics = Metrics([("p", "one"), ("q", "two")], ["p", "q"])
         routes = Routes({"both": (Target("p", "one"), Target("q", "two"))}, ["p", "q"], "both")
         tally = Tally(self.metrics, self._log)
-        self.embed = Embedder(routes, {"p": first, "q": second}, gate=self.gate, tally=tally, clock=clock)
+        book = Book({"p": Account("https://p")}, Published({"one": Facts(Price(Rates(input=1000), PUBLISHED))}), clock)
+        self.embed = Embedder(routes, {"p": first, "q": second}, gate=self.gate, tally=tally, book=book, clock=clock)
 
     def _log(self, lines: Sequence[Line]) -> None:
         self.lines.extend(lines)
@@ -58,7 +63,8 @@ async def test_the_first_target_answers(clock: ManualClock, make_call: MakeCall)
     gateway = Gateway(clock, first, second)
     response = await gateway.embed(embed_call(make_call))
     assert (first.asked, second.asked) == (["one"], [])
-    assert (response.model, response.usage.input_tokens) == ("one", 3)
+    assert (response.model, response.usage.input_tokens, response.cost.total_nano_usd) == ("one", 3, 3)
+    assert gateway.lines[0][2]["cost_nano_usd"] == 3
     assert response.request_id
     assert gateway.lines[0][:2] == ("info", "embed.finished")
     assert gateway.gate.inside == 0
