@@ -99,6 +99,12 @@ def test_thoughts_are_reasoning_and_known_again() -> None:
     assert (text.text, state_of(text)) == ("a", {"thoughtSignature": "c2ln"})
 
 
+def test_a_signature_stays_with_the_text_that_it_came_on() -> None:
+    chunks = [chunk(signed({"text": "a"})), chunk({"text": "b"}), chunk({"text": "c"}), chunk(signed({"text": ""})), chunk(finish="STOP")]
+    parts = parts_of(streamed(*chunks))
+    assert [(part.text, part.HasField("provider_state")) for part in parts] == [("a", True), ("bc", False), ("", True)]
+
+
 def test_calls_get_ids_where_they_have_none() -> None:
     call = make_call()
     response = whole({"functionCall": {"id": "own", "name": "f"}}, CALL, {"functionCall": {"id": "own", "name": "g"}}, call=call)
