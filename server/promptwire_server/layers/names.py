@@ -35,9 +35,9 @@ WORKER_DIED: Final = "worker.died"
 WORKER_KILLED: Final = "worker.killed"
 WORKER_STATE: Final = "worker.state"
 JOURNAL_FAILING: Final = "journal.failing"
-SECRET_ROTATED: Final = "secret.rotated"
-SECRET_FAILING: Final = "secret.failing"  # it cannot be read anew; the value read before is still in use
-SECRET_RECOVERED: Final = "secret.recovered"
+SECRET_ROTATED: Final = "secret.rotated"  # noqa: S105 - the name of an event
+SECRET_FAILING: Final = "secret.failing"  # noqa: S105 - the name of an event: it cannot be read anew; the value read before is still in use
+SECRET_RECOVERED: Final = "secret.recovered"  # noqa: S105 - the name of an event
 CONFIG_NOTICE: Final = "config.notice"
 LIBRARY: Final = "library"  # a line of a library's: grpc, asyncio, aiohttp
 
