@@ -4,7 +4,14 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.faults.fake_provider import anthropic_dialect, gemini_dialect, ollama_dialect, openai_dialect, responses_dialect
+from tests.faults.fake_provider import (
+    anthropic_dialect,
+    gemini_dialect,
+    huggingface_dialect,
+    ollama_dialect,
+    openai_dialect,
+    responses_dialect,
+)
 from tests.faults.fake_provider.reply import Call, Reply
 
 
@@ -28,6 +35,7 @@ _DIALECTS = (
     Dialect(re.compile(r"(/redirected)?/v1/models(/|$)"), anthropic_dialect.reply, anthropic_dialect.HEADERS),
     Dialect(gemini_dialect.PATH, gemini_dialect.reply),
     Dialect(gemini_dialect.SHARED, gemini_dialect.reply, gemini_dialect.HEADERS),
+    Dialect(huggingface_dialect.PATH, huggingface_dialect.reply),
     Dialect(ollama_dialect.PATH, ollama_dialect.reply),
     Dialect(responses_dialect.PATH, responses_dialect.reply),
     Dialect(re.compile(""), openai_dialect.reply),

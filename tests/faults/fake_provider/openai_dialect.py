@@ -245,7 +245,7 @@ def _embeddings(call: Call, body: JsonObject) -> Reply:
         {
             "object": "embedding",
             "index": index,
-            "embedding": _base64(vector) if encoded else vector,
+            "embedding": base64_of(vector) if encoded else vector,
         }
         for index, vector in enumerate(vectors)
     ]
@@ -263,7 +263,8 @@ def embedding(text: str, size: int) -> list[float]:
     return [part / length for part in raw]
 
 
-def _base64(vector: list[float]) -> str:
+def base64_of(vector: list[float]) -> str:
+    """Return the vector as clients ask for it: little-endian floats of 32 bits."""
     return b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
 
 
