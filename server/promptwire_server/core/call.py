@@ -52,6 +52,7 @@ class Call:
     step_id: str = ""
     trail: Trail = field(default_factory=Trail)
     join: bool = False  # of a stream: deltas that arrive together may be one event, since many streams are open
+    restart: "pb.StreamChatRequest.RestartPolicy" = pb.StreamChatRequest.RESTART_POLICY_UNSPECIFIED  # when a stream breaks midway
 
     def remaining_s(self, now_s: float) -> float:
         """Seconds left, never negative."""
@@ -72,6 +73,7 @@ class Call:
             self.step_id,
             self.trail,
             self.join,
+            self.restart,
         )
 
     def notice(self, code: "pb.Notice.Code", message: str, field_path: str = "") -> None:

@@ -121,7 +121,7 @@ class CacheSettings(_message.Message):
     def __init__(self, mode: _Optional[_Union[CacheSettings.Mode, str]] = ..., ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., min_similarity: _Optional[float] = ...) -> None: ...
 
 class ChatResponse(_message.Message):
-    __slots__ = ("text", "candidates", "model", "provider", "usage", "cost", "request_id", "attempts", "served_from", "timing", "trace_id", "notices", "provider_response_id", "provider_extra_json", "cache_key")
+    __slots__ = ("text", "candidates", "model", "provider", "usage", "cost", "request_id", "attempts", "served_from", "timing", "trace_id", "notices", "provider_response_id", "provider_extra_json", "cache_key", "variant")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     CANDIDATES_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
@@ -137,6 +137,7 @@ class ChatResponse(_message.Message):
     PROVIDER_RESPONSE_ID_FIELD_NUMBER: _ClassVar[int]
     PROVIDER_EXTRA_JSON_FIELD_NUMBER: _ClassVar[int]
     CACHE_KEY_FIELD_NUMBER: _ClassVar[int]
+    VARIANT_FIELD_NUMBER: _ClassVar[int]
     text: str
     candidates: _containers.RepeatedCompositeFieldContainer[Candidate]
     model: str
@@ -152,7 +153,8 @@ class ChatResponse(_message.Message):
     provider_response_id: str
     provider_extra_json: str
     cache_key: str
-    def __init__(self, text: _Optional[str] = ..., candidates: _Optional[_Iterable[_Union[Candidate, _Mapping]]] = ..., model: _Optional[str] = ..., provider: _Optional[str] = ..., usage: _Optional[_Union[_usage_pb2.Usage, _Mapping]] = ..., cost: _Optional[_Union[_usage_pb2.Cost, _Mapping]] = ..., request_id: _Optional[str] = ..., attempts: _Optional[_Iterable[_Union[_error_pb2.Attempt, _Mapping]]] = ..., served_from: _Optional[_Union[ServedFrom, str]] = ..., timing: _Optional[_Union[_usage_pb2.Timing, _Mapping]] = ..., trace_id: _Optional[str] = ..., notices: _Optional[_Iterable[_Union[_error_pb2.Notice, _Mapping]]] = ..., provider_response_id: _Optional[str] = ..., provider_extra_json: _Optional[str] = ..., cache_key: _Optional[str] = ...) -> None: ...
+    variant: str
+    def __init__(self, text: _Optional[str] = ..., candidates: _Optional[_Iterable[_Union[Candidate, _Mapping]]] = ..., model: _Optional[str] = ..., provider: _Optional[str] = ..., usage: _Optional[_Union[_usage_pb2.Usage, _Mapping]] = ..., cost: _Optional[_Union[_usage_pb2.Cost, _Mapping]] = ..., request_id: _Optional[str] = ..., attempts: _Optional[_Iterable[_Union[_error_pb2.Attempt, _Mapping]]] = ..., served_from: _Optional[_Union[ServedFrom, str]] = ..., timing: _Optional[_Union[_usage_pb2.Timing, _Mapping]] = ..., trace_id: _Optional[str] = ..., notices: _Optional[_Iterable[_Union[_error_pb2.Notice, _Mapping]]] = ..., provider_response_id: _Optional[str] = ..., provider_extra_json: _Optional[str] = ..., cache_key: _Optional[str] = ..., variant: _Optional[str] = ...) -> None: ...
 
 class Candidate(_message.Message):
     __slots__ = ("index", "message", "finish_reason", "provider_finish_reason", "logprobs", "provider_extra_json")
