@@ -142,6 +142,8 @@ THINKING: list[tuple[str, Generation, Any, list[str]]] = [
     ("gemini-3-pro-preview", thinks(Reasoning.EFFORT_MINIMAL), {"thinkingLevel": "LOW"}, []),
     ("models/gemini-3.1-pro-preview", thinks(Reasoning.EFFORT_MEDIUM), {"thinkingLevel": "MEDIUM"}, []),
     ("gemini-flash-latest", thinks(Reasoning.EFFORT_HIGH), {"thinkingLevel": "HIGH"}, []),
+    ("gemini-3.8-flash", thinks(Reasoning.EFFORT_MINIMAL), {"thinkingLevel": "LOW"}, []),
+    ("tunedModels/mine", thinks(Reasoning.EFFORT_MINIMAL), {"thinkingLevel": "LOW"}, []),
     (OLD, thinks(Reasoning.EFFORT_LOW), {"thinkingBudget": 1024}, []),
     (OLD, thinks(Reasoning.EFFORT_MAX), {"thinkingBudget": 24_576}, []),
     (OLD, thinks(Reasoning.EFFORT_NONE), {"thinkingBudget": 0}, []),
@@ -191,6 +193,13 @@ def test_thinking_is_asked_for_as_the_family_of_the_model_takes_it(
 )
 def test_what_is_dropped_is_noted(request_: pb.ChatRequest, code: "pb.Notice.Code", field: str) -> None:
     assert noticed(request_) == [(code, field)]
+
+
+def test_the_newest_models_take_no_penalties() -> None:
+    penalised = Generation(presence_penalty=1.0, frequency_penalty=1.0)
+    dropped = [(SETTING, f"generation.{name}_penalty") for name in ("presence", "frequency")]
+    assert config(penalised, "gemini-3.8-flash") is None
+    assert noticed(pb.ChatRequest(prompt="a", generation=penalised), "gemini-3.8-flash") == dropped
 
 
 def test_older_models_take_no_detail() -> None:

@@ -1,4 +1,4 @@
-"""The conversation of a request as the wire's contents."""
+"""The conversation of a request as the wire's contents. Of hints for the cache there is no word: the vendor's works by itself."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field

@@ -21,9 +21,8 @@ _KNOBS = {
     "top_p": "topP",
     "top_k": "topK",
     "max_output_tokens": "maxOutputTokens",
-    "presence_penalty": "presencePenalty",
-    "frequency_penalty": "frequencyPenalty",
 }
+_PENALTIES = {"presence_penalty": "presencePenalty", "frequency_penalty": "frequencyPenalty"}
 _MODALITIES = {pb.MODALITY_TEXT: "TEXT", pb.MODALITY_IMAGE: "IMAGE", pb.MODALITY_AUDIO: "AUDIO"}
 _SEEDS = range(-(1 << 31), 1 << 31)
 _SOUND = "pcm16"  # the only container that there is
@@ -44,6 +43,7 @@ def to_wire(call: Call, provider: str) -> Wire:
 def _config(call: Call, facts: Facts) -> Wire:
     generation = call.request.generation
     config: Wire = {theirs: getattr(generation, ours) for ours, theirs in _KNOBS.items() if generation.HasField(ours)}
+    config.update(_penalties(call, facts))
     if generation.HasField("seed"):
         config.update(_seed(call))
     if generation.stop_sequences:
@@ -61,6 +61,16 @@ def _config(call: Call, facts: Facts) -> Wire:
     config.update(_modalities(call))
     config.update(_response_format(call))
     return config
+
+
+def _penalties(call: Call, facts: Facts) -> Wire:
+    generation = call.request.generation
+    asked_for = [name for name in _PENALTIES if generation.HasField(name)]
+    if facts.penalties:
+        return {_PENALTIES[name]: getattr(generation, name) for name in asked_for}
+    for name in asked_for:
+        asked.setting_dropped(call, f"generation.{name}", "this model takes no penalties")
+    return {}
 
 
 def _seed(call: Call) -> Wire:
