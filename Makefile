@@ -7,7 +7,7 @@ UV := $(BIN)/uv
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check gen lint types imports breaking bench bench-peers lock format clean baseline sync-client
+.PHONY: help run test check gen docs lint types imports breaking bench bench-peers lock format clean baseline sync-client
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ breaking: $(VENV)/.dev
 gen: $(VENV)/.dev ## Generate the Python stubs and the sync client
 	.ci/gen
 	$(BIN)/python .ci/unasync.py
+
+docs: $(VENV)/.run ## Write the README's table of providers anew
+	$(BIN)/python .ci/docs.py
 
 baseline: $(VENV)/.dev ## Make the present contract the one that later ones are compared with (when tagging)
 	rm -rf .ci/contract-baseline && mkdir -p .ci/contract-baseline/protos

@@ -79,6 +79,15 @@ The file is checked here, then by the server, which knows the models. Inputs are
 """,
     ),
     Page(
+        "providers",
+        "promptwire_server.cli.providers:providers",
+        "List whom the server can ask: what each offers, the variable that holds its key, whether it is configured.",
+        """\
+  promptwire providers
+  promptwire providers promptwire.yaml | cut -f1,3
+""",
+    ),
+    Page(
         "config",
         "",
         "Check, show or describe the server's configuration; no server is needed.",
