@@ -117,7 +117,8 @@ async def vectors(origin: str, api_key: str, model: str, texts: list[str], monke
     """The vectors that the SDK returns for a pipeline behind the router at that address."""
     # All that the SDK needs numpy for is to put a list that is complete into an array, which is not worth a dependency of 60 MB.
     monkeypatch.setattr(_async_client, "_import_numpy", lambda: SimpleNamespace(array=lambda value, **_: value))
-    address = HFInferenceFeatureExtractionTask()._prepare_url(api_key, model)  # the address is fixed in the SDK
+    task: Any = HFInferenceFeatureExtractionTask
+    address = task()._prepare_url(api_key, model)  # the address is fixed in the SDK
     address = address.replace("https://router.huggingface.co", f"{origin}/router")
     async with AsyncInferenceClient(api_key=api_key) as client:
-        return await client.feature_extraction(texts, model=address, **settings)  # type: ignore[arg-type] # a list is one of its types
+        return await client.feature_extraction(texts, model=address, **settings)

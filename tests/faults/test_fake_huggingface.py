@@ -150,7 +150,7 @@ async def test_errors_behind_the_router(sdk: Driver, status: int, *, stream: boo
 
 
 async def test_an_error_within_a_stream_raises(sdk: Driver) -> None:
-    chunks = await sdk.client.chat_completion(ASKED, model="fake~error_event=2", stream=True)
+    chunks: Any = await sdk.client.chat_completion(ASKED, model="fake~error_event=2", stream=True)
 
     heard = [await anext(chunks), await anext(chunks)]
     with pytest.raises(Exception, match=r"server had an error|CUDA out of memory"):

@@ -29,3 +29,14 @@ async def provider_at(
         yield provider
     finally:
         await provider.aclose()
+
+
+@asynccontextmanager
+async def vendor_at(vendor: str, base_url: str, api_key: str, *, dialect: str = "openai") -> AsyncIterator[Provider]:
+    """A provider with the habits of a vendor, and its name, at an address; closed afterwards."""
+    settings = HttpSettings(dialect=dialect, vendor=vendor, base_url=base_url, api_key=Secret(api_key))
+    provider = build(vendor, settings, clock=SystemClock(), ids=make_ids())
+    try:
+        yield provider
+    finally:
+        await provider.aclose()
