@@ -17,7 +17,7 @@ from promptwire_server.providers.attempt import Try
 from promptwire_server.providers.counts import note_estimate
 from promptwire_server.providers.dialect import Dialect, Embedded, Refusal, Wire
 from promptwire_server.providers.failed import failed
-from promptwire_server.providers.json_value import Json, JsonObject
+from promptwire_server.providers.json_value import Json, JsonObject, too_deep
 from promptwire_server.providers.reading import Reading
 from promptwire_server.providers.upstream import Answer as Response
 from promptwire_server.providers.upstream import Bounds, Request, Stream, Upstream
@@ -132,7 +132,7 @@ class Adapter:
 
     def _object(self, found: Response, model: str) -> JsonObject:
         value = self._value(found, model)
-        if not isinstance(value, dict):
+        if not isinstance(value, dict) or too_deep(found.body, value):
             raise failed(self.name, "its answer is not a JSON object; check base_url", http_status=_SUCCESS)
         return value
 

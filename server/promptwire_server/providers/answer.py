@@ -3,8 +3,6 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 
-import orjson
-
 from promptwire import v1 as pb
 from promptwire_server.core.answer import started
 from promptwire_server.core.call import Call
@@ -15,7 +13,7 @@ from promptwire_server.providers.estimate import prompt_tokens, tokens_of
 from promptwire_server.providers.failed import failed
 from promptwire_server.providers.framing import ServerEvent
 from promptwire_server.providers.growing import Growing
-from promptwire_server.providers.json_value import Json, JsonObject, dumped
+from promptwire_server.providers.json_value import Json, JsonObject, dumped, parsed_object
 from promptwire_server.providers.lane import Lane
 
 _MOST_CANDIDATES = 128
@@ -133,11 +131,8 @@ class Answer(ABC):
 
     def parsed(self, data: str) -> JsonObject:
         """The object that an event's data is. Raises UpstreamFailed when it is none."""
-        try:
-            value = orjson.loads(data)
-        except orjson.JSONDecodeError:
-            value = None
-        if not isinstance(value, dict):
+        value = parsed_object(data)
+        if value is None:
             raise failed(self.provider, "it sent an event that is not a JSON object")
         return value
 
