@@ -185,8 +185,7 @@ def _provider(section: sections.Provider) -> registry.Settings:
         case sections.Script():
             return script.Settings(section.file)
         case sections.Custom():
-            options = {name: value.reveal() for name, value in section.options.items()}
-            return custom.Settings(section.entry_point, options, section.models)
+            return custom.Settings(section.entry_point, section.options, section.models)
         case _:
             return _http(section)
 

@@ -116,6 +116,21 @@ async def test_the_vendors_own_variables_are_enough(serve: Serve, fake: FakeProv
     assert SECRET not in server.log.text
 
 
+async def test_a_vendor_is_asked_in_its_own_words_wherever_it_is(serve: Serve, fake: FakeProvider) -> None:
+    config = {
+        "providers": {"groq": {"base_url": fake.base_url}, "mine": {"vendor": "mistral", "base_url": fake.base_url, "api_key": SECRET}}
+    }
+    server = serve(config, environ={"GROQ_API_KEY": SECRET})
+    async with Promptwire(server.target) as client:
+        for model in ("groq/vendors", "mine/vendors"):
+            answer = await client.chat("vendor", model=model, max_output_tokens=3, seed=7)
+            assert (answer.provider, len(answer.text.split())) == (model.partition("/")[0], 3)
+    groq, mistral = await fake.aledger(model="vendors", ended=2)
+    assert (groq["body"]["max_completion_tokens"], groq["body"]["seed"]) == (3, 7)
+    assert (mistral["body"]["max_tokens"], mistral["body"]["random_seed"]) == (3, 7)
+    assert SECRET not in server.log.text
+
+
 def test_an_unknown_variable_that_is_nearly_a_setting_is_a_fault(tmp_path: Path) -> None:
     done = _refused(tmp_path, {}, PROMPTWIRE_SERVER_LISTEN="127.0.0.1:1")
     assert done.returncode == 2

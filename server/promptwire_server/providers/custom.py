@@ -31,6 +31,7 @@ from promptwire_server.core.embedding import EmbedCall
 from promptwire_server.core.errors import CapabilityMissing, DeadlineExceeded, InvalidRequest, PromptwireError
 from promptwire_server.core.ids import Ids
 from promptwire_server.core.reply import Batch, Event, Reply
+from promptwire_server.core.secret import Secret
 from promptwire_server.providers import estimate
 from promptwire_server.providers.asked import missing
 from promptwire_server.providers.attempt import Try
@@ -51,7 +52,7 @@ class Settings:
     """Which class, and what it is given."""
 
     entry_point: str  # a name in GROUP
-    options: Mapping[str, str] = field(default_factory=dict, repr=False)  # may be secrets
+    options: Mapping[str, Secret] = field(default_factory=dict)
     models: Sequence[str] = ()  # to list
 
 
@@ -82,8 +83,9 @@ class Custom:
         if settings.entry_point not in found.names:
             known = ", ".join(sorted(found.names)) or "none"
             raise BadEntryPoint(f'{at}: nothing that is installed has "{settings.entry_point}" in the group {GROUP}; there are {known}')
+        options = {option: value.reveal() for option, value in settings.options.items()}
         try:
-            speaker = found[settings.entry_point].load()(dict(settings.options))
+            speaker = found[settings.entry_point].load()(options)
         except Exception as error:  # noqa: BLE001 - foreign code, whose words may hold what it was given
             raise BadEntryPoint(f"{at}: {settings.entry_point} cannot be made: {_raised(error)}") from None
         if not callable(getattr(speaker, "answer", None)):

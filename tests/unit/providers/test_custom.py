@@ -10,6 +10,7 @@ import pytest
 from promptwire import v1 as pb
 from promptwire_server.core.clock import SystemClock
 from promptwire_server.core.errors import DeadlineExceeded, Overloaded, StreamInterrupted, UpstreamFailed
+from promptwire_server.core.secret import Secret
 from promptwire_server.providers.custom import BadEntryPoint, Custom, Settings
 from promptwire_server.providers.registry import build
 from tests.unit.providers.support import ask, events_of, make_call, make_ids
@@ -216,7 +217,8 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Package:
 
 
 def built(entry_point: str, options: Mapping[str, str] | None = None) -> Any:
-    return build("mine", Settings(entry_point, options or {}), clock=SystemClock(), ids=make_ids())
+    secrets = {name: Secret(value) for name, value in (options or {}).items()}
+    return build("mine", Settings(entry_point, secrets), clock=SystemClock(), ids=make_ids())
 
 
 async def test_an_entry_point_is_made_with_its_options(package: Package) -> None:
@@ -241,4 +243,4 @@ def test_what_cannot_be_made_is_told(package: Package, entry_point: str, told: s
 
 
 def test_options_do_not_show_themselves() -> None:
-    assert "sk-secret" not in repr(Settings("x", {"key": "sk-secret"}))
+    assert "sk-secret" not in repr(Settings("x", {"key": Secret("sk-secret")}))
