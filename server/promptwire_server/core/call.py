@@ -54,11 +54,14 @@ class Call:
     join: bool = False  # of a stream: deltas that arrive together may be one event, since many streams are open
     restart: "pb.StreamChatRequest.RestartPolicy" = pb.StreamChatRequest.RESTART_POLICY_UNSPECIFIED  # when a stream breaks midway
 
+    because: str = ""  # why this target was chosen; set by route
+    first_by_s: float = 0.0  # when the target must have begun to answer (a whole answer: be complete), on the monotonic clock; 0: no such time
+
     def remaining_s(self, now_s: float) -> float:
         """Seconds left, never negative."""
         return max(0.0, self.deadline_s - now_s)
 
-    def aimed_at(self, target: Target) -> "Call":
+    def aimed_at(self, target: Target, because: str = "", first_by_s: float = 0.0) -> "Call":
         """The same call for one target. Spelt out: `dataclasses.replace` costs 3 µs more, once or twice a call."""
         return Call(
             self.request,
@@ -74,6 +77,8 @@ class Call:
             self.trail,
             self.join,
             self.restart,
+            because,
+            first_by_s,
         )
 
     def notice(self, code: "pb.Notice.Code", message: str, field_path: str = "") -> None:

@@ -15,7 +15,7 @@ class Try:
     __slots__ = ("_attempt", "_begun_s", "_call", "_clock", "_settled")
 
     def __init__(self, call: Call, provider: str, model: str, clock: Clock) -> None:
-        self._attempt = pb.Attempt(provider=provider, model=model)
+        self._attempt = pb.Attempt(provider=provider, model=model, chosen_because=call.because)
         self._call = call
         self._clock = clock
         self._begun_s = clock.monotonic()

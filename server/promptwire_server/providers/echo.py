@@ -68,7 +68,7 @@ class Echo:
         usage = response.usage
         usage.input_tokens = words if _prompt_only(request) else prompt_words(request)
         usage.output_tokens = words
-        call.trail.attempts.append(pb.Attempt(provider=self.name, model=model))
+        call.trail.attempts.append(pb.Attempt(provider=self.name, model=model, chosen_because=call.because))
         return Reply.whole(response)
 
     def _canned(self, request: pb.ChatRequest, options: EchoOptions, model: str) -> Canned:

@@ -1,0 +1,168 @@
+"""Router: tries the targets of a call in turn until one answers, the attempts are used up, or the time is."""
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from promptwire import v1 as pb
+from promptwire_server.core.call import Call, Target
+from promptwire_server.core.clock import Chance, Clock
+from promptwire_server.core.errors import PromptwireError
+from promptwire_server.core.handler import Handler
+from promptwire_server.core.reply import Reply
+from promptwire_server.layers.retry import RetryBudget, RetrySettings, pause_s
+
+_RESERVED = 0.5  # of the remaining time, at most, is kept for the targets that may be needed next
+_PATIENCE = 2.0  # how many times as long as usual the next target may need: half of the time is too much to keep for a quick one
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A target, and why it is one."""
+
+    target: Target
+    because: str  # in a few words, for people
+
+
+class Plan(Protocol):
+    """Who may answer a call."""
+
+    @property
+    def choices(self) -> Sequence[Choice]:
+        """In the order in which they are tried. At least one."""
+        ...
+
+    def after(self, error: PromptwireError) -> Sequence[Choice]:
+        """Further choices once all before have failed, the last with this error; none twice."""
+        ...
+
+
+class Planner(Protocol):
+    """Knows who may answer."""
+
+    def plan(self, call: Call) -> Plan:
+        """The plan of a call. Raises NotFound and CapabilityMissing."""
+        ...
+
+
+class Usual(Protocol):
+    """Knows how long targets usually take."""
+
+    def usual_s(self, target: Target) -> float | None:
+        """Seconds within which a target has nearly always begun to answer; None: too little is known."""
+        ...
+
+
+class Router:
+    """The Handler behind all layers of a call, in front of those of each target."""
+
+    def __init__(
+        self, planner: Planner, handlers: Mapping[str, Handler], *, usual: Usual, settings: RetrySettings, clock: Clock, chance: Chance
+    ) -> None:
+        self.settings = settings
+        self.budget = RetryBudget(settings, clock)
+        self.clock = clock
+        self.chance = chance
+        self._planner = planner
+        self._handlers = dict(handlers)  # by provider
+        self._usual = usual
+
+    async def __call__(self, call: Call) -> Reply:
+        """The first answer. Raises the failure that says most about why there is none."""
+        self.budget.request()
+        return await _Course(self, call, self._planner.plan(call)).run()
+
+    async def ask(self, call: Call, choice: Choice, following: Choice | None) -> Reply:
+        """One attempt, which leaves time for the one that may follow."""
+        first_by_s = 0.0 if following is None else self._share_ends_s(call, following.target)
+        return await self._handlers[choice.target.provider](call.aimed_at(choice.target, choice.because, first_by_s))
+
+    def fits(self, call: Call, target: Target, pause: float = 0.0) -> bool:
+        """Whether an attempt, made after a pause, can be expected to be in time."""
+        usual_s = self._usual.usual_s(target) or 0.0
+        return self.clock.monotonic() + pause + usual_s < call.deadline_s
+
+    def _share_ends_s(self, call: Call, following: Target) -> float:
+        now_s = self.clock.monotonic()
+        remaining_s = call.deadline_s - now_s
+        usual_s = self._usual.usual_s(following)
+        reserved_s = remaining_s * _RESERVED if usual_s is None else min(remaining_s * _RESERVED, usual_s * _PATIENCE)
+        return call.deadline_s - reserved_s
+
+
+class _Course:
+    """One call on its way through its targets."""
+
+    __slots__ = ("_ahead", "_call", "_made_before", "_plan", "_retries", "_router", "_telling")
+
+    def __init__(self, router: Router, call: Call, plan: Plan) -> None:
+        self._router = router
+        self._call = call
+        self._plan = plan
+        self._ahead = deque(plan.choices)
+        self._made_before = len(call.trail.attempts)  # a stream that starts again brings its earlier ones along
+        self._retries = 0
+        self._telling: PromptwireError | None = None  # of a target that was reached: it says more than that another was not
+
+    async def run(self) -> Reply:
+        """Attempt after attempt. Raises PromptwireError."""
+        choice = self._next_that_fits()
+        while True:
+            made = self._made()
+            try:
+                return await self._router.ask(self._call, choice, self._ahead[0] if self._ahead else None)
+            except PromptwireError as error:
+                reached = self._made() > made
+                if reached or self._telling is None:
+                    self._telling = error
+                following = await self._after(error, choice, reached=reached)
+            if following is None:
+                raise self._telling
+            choice = following
+
+    def _made(self) -> int:
+        return len(self._call.trail.attempts)
+
+    def _next_that_fits(self) -> Choice:
+        """The next choice; those that usually take longer than there is time are passed over while others are left."""
+        choice = self._ahead.popleft()
+        while self._ahead and not self._router.fits(self._call, choice.target):
+            choice = self._ahead.popleft()
+        return choice
+
+    async def _after(self, error: PromptwireError, choice: Choice, *, reached: bool) -> Choice | None:
+        """What to try after a failure; None: nothing. Waits where that is part of it."""
+        if not (error.elsewhere or error.retryable) or self._used_up():
+            return None
+        if error.elsewhere and (following := self._elsewhere(error)) is not None:
+            self._tell(choice, following)
+            return following
+        if error.retryable and reached and await self._paused(error, choice.target):
+            return Choice(choice.target, f"retry after {error.reason_name}")
+        return None
+
+    def _used_up(self) -> bool:
+        return self._made() - self._made_before >= self._router.settings.max_attempts
+
+    def _elsewhere(self, error: PromptwireError) -> Choice | None:
+        if not self._ahead:
+            self._ahead.extend(self._plan.after(error))
+        if not self._ahead:
+            return None
+        following = self._next_that_fits()
+        return following if self._router.fits(self._call, following.target) or self._telling is None else None
+
+    async def _paused(self, error: PromptwireError, target: Target) -> bool:
+        """Wait before the same target is tried again; False when that would be of no use, or too much for the upstream."""
+        router = self._router
+        pause = pause_s(router.settings, self._retries, error.retry_after_s, router.chance)
+        if not router.fits(self._call, target, pause) or not router.budget.take():
+            return False
+        self._retries += 1
+        await asyncio.sleep(pause)
+        return True
+
+    def _tell(self, failed: Choice, following: Choice) -> None:
+        self._call.notice(pb.Notice.CODE_FALLBACK_USED, f"{failed.target} failed; {following.target} was asked instead")

@@ -1,0 +1,39 @@
+"""Share: a target has its share of a call's time to begin its answer, so that a hung one leaves time for the next."""
+
+import asyncio
+
+from promptwire_server.core.call import Call
+from promptwire_server.core.clock import Clock
+from promptwire_server.core.errors import Origin, UpstreamFailed, failure_of
+from promptwire_server.core.handler import Handler
+from promptwire_server.core.reply import Reply
+
+
+class Share:
+    """Ends an attempt whose time is up. Stands right before the provider: for all else, the attempt has failed."""
+
+    def __init__(self, inner: Handler, *, clock: Clock) -> None:
+        self._inner = inner
+        self._clock = clock
+
+    async def __call__(self, call: Call) -> Reply:
+        """The inner answer, begun in time. Raises UpstreamFailed."""
+        if not call.first_by_s:
+            return await self._inner(call)
+        share_s = call.first_by_s - self._clock.monotonic()
+        tried = len(call.trail.attempts)
+        try:
+            async with asyncio.timeout(share_s) as timer:
+                return await self._inner(call)
+        except TimeoutError:
+            if not timer.expired():
+                raise
+            raise self._late(call, share_s, tried) from None
+
+    def _late(self, call: Call, share_s: float, tried: int) -> UpstreamFailed:
+        """The error; the attempt that was cut off says it too, instead of that the caller went away."""
+        provider = call.target.provider if call.target else ""
+        error = UpstreamFailed(f"{call.target}: no answer within {share_s:.3g} s, its share of the time", origin=Origin(provider))
+        for attempt in call.trail.attempts[tried:]:
+            attempt.failure.CopyFrom(failure_of(error))
+        return error
