@@ -237,7 +237,7 @@ def _model(name: str) -> JsonObject:
 def _embeddings(call: Call, body: JsonObject) -> Reply:
     given = body["input"]
     texts = [given] if isinstance(given, str) else [str(part) for part in given]
-    size = body.get("dimensions") or EMBEDDING_SIZE
+    size = body.get("dimensions") or body.get("output_dimension") or EMBEDDING_SIZE  # the latter is Mistral's
     encoded = body.get("encoding_format") == "base64"
     vectors = [embedding(text, size) for text in texts]
     used = sum(count_tokens(text) for text in texts)
