@@ -32,7 +32,7 @@ _CONTEXT_CODES = frozenset(
 _POLICY_CODES = frozenset(
     {
         "content_policy_violation", "content_filter", "moderation_blocked", "safety", "responsible_ai_policy_violation",
-        "responsibleaipolicyviolation",
+        "responsibleaipolicyviolation", "invalid_prompt", "bio_policy", "misalignment_policy_violation", "image_content_policy_violation",
     }
 )  # fmt: skip
 _MODEL_CODES = frozenset({"model_not_found", "model_not_available", "model_decommissioned", "deploymentnotfound", "unknown_model"})
@@ -43,8 +43,13 @@ _OVERLOAD_CODES = frozenset(
     {"overloaded_error", "engine_overloaded", "engine_overloaded_error", "overloaded", "server_overloaded", "unavailable"}
 )
 _INVALID_CODES = frozenset(
-    {"invalid_request_error", "invalid_request", "bad_request", "unsupported_parameter", "unsupported_value", "invalid_argument"}
-)
+    {
+        "invalid_request_error", "invalid_request", "bad_request", "unsupported_parameter", "unsupported_value", "invalid_argument",
+        "invalid_image", "invalid_image_format", "invalid_base64_image", "invalid_image_url", "image_too_large", "image_too_small",
+        "image_parse_error", "invalid_image_mode", "image_file_too_large", "unsupported_image_media_type", "empty_image_file",
+        "failed_to_download_image", "image_file_not_found",
+    }
+)  # fmt: skip
 # The vendors that say it in words only (vLLM, TGI, llama.cpp, Mistral and others of OpenAI's shape), lower case.
 _CONTEXT_WORDS = (
     "context length",
