@@ -55,7 +55,7 @@ class Call:
     restart: "pb.StreamChatRequest.RestartPolicy" = pb.StreamChatRequest.RESTART_POLICY_UNSPECIFIED  # when a stream breaks midway
 
     because: str = ""  # why this target was chosen; set by route
-    first_by_s: float = 0.0  # when the target must have begun to answer (a whole answer: be complete), on the monotonic clock; 0: no such time
+    first_by_s: float = 0.0  # by when its answer must have begun (a whole one: be complete), on the monotonic clock; 0: no such time
 
     def remaining_s(self, now_s: float) -> float:
         """Seconds left, never negative."""
