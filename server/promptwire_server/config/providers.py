@@ -85,12 +85,13 @@ class Remote(Section):
         return {}
 
 
-Api = Literal["auto", "chat", "responses"]
-_API = Field(
-    "auto",
-    description="Which of OpenAI's two APIs is asked. auto: chat completions, unless only the Responses API can answer.",
-    examples=["chat"],
-)
+Api = Annotated[
+    Literal["auto", "chat", "responses"],
+    Field(
+        description="Which of OpenAI's two APIs is asked. auto: chat completions, unless only the Responses API can answer.",
+        examples=["chat"],
+    ),
+]
 
 
 class OpenAI(Remote):
@@ -99,7 +100,7 @@ class OpenAI(Remote):
     kind: Literal["openai"] = Field(description="The dialect it speaks.", examples=["openai"])
     organization: str | None = Field(None, description="Organization that is billed.", examples=["org-123"])
     project: str | None = Field(None, description="Project that is billed.", examples=["proj-123"])
-    api: Api = _API
+    api: Api = "auto"
 
     def options(self) -> Mapping[str, str]:
         """See Remote."""
@@ -156,7 +157,7 @@ class Azure(Remote):
         description="Names of models, each with the deployment that answers; a model that is not here is a deployment of that name.",
         examples=[{"gpt-4o": "gpt-4o-eu"}],
     )
-    api: Api = _API
+    api: Api = "auto"
     token: SecretText | None = Field(
         None, description="A token of Microsoft Entra ID in place of a key. Default: $AZURE_OPENAI_AD_TOKEN.", examples=["${AZURE_TOKEN}"]
     )

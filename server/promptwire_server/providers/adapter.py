@@ -118,7 +118,9 @@ class Adapter:
         return model
 
     async def _fetch_list(self, wire: Wire) -> JsonObject:
-        return await self._fetch(wire, self._clock.monotonic() + _LIST_S, "models")
+        found = await self._upstream.fetch(_request(wire, self._clock.monotonic() + _LIST_S))
+        value = self._value(found, "models")
+        return {"data": value} if isinstance(value, list) else self._object(found, "models")  # Together's list is bare
 
     async def _fetch(self, wire: Wire, deadline_s: float, model: str) -> JsonObject:
         return self._object(await self._upstream.fetch(_request(wire, deadline_s)), model)

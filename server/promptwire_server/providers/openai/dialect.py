@@ -11,11 +11,12 @@ from promptwire_server.providers.answer import Answer
 from promptwire_server.providers.asked import missing
 from promptwire_server.providers.dialect import Embeddings, Fetch, Refusal, Wire
 from promptwire_server.providers.framing import Parser
-from promptwire_server.providers.json_value import list_in, object_in, text_in
+from promptwire_server.providers.json_value import list_in, object_in
 from promptwire_server.providers.openai.answer import ChatAnswer
 from promptwire_server.providers.openai.embeddings import OpenAIEmbeddings
 from promptwire_server.providers.openai.errors import REQUEST_ID, error_of_answer
 from promptwire_server.providers.openai.facts import Facts
+from promptwire_server.providers.openai.models import model_from_wire
 from promptwire_server.providers.openai.pipeline import PipelineEmbeddings
 from promptwire_server.providers.openai.request import body_of, to_wire
 from promptwire_server.providers.openai.tgi import TgiAnswer
@@ -67,8 +68,8 @@ class OpenAI:
         if self._facts.models:
             return [pb.Model(provider_model=name, source="catalog") for name in self._facts.models]
         listed = await fetch(Wire(_MODELS, method="GET"))
-        names = (text_in(object_in(model).get("id")) for model in list_in(listed.get("data")))
-        return [pb.Model(provider_model=name, source="provider") for name in names if name]
+        models = (model_from_wire(object_in(model)) for model in list_in(listed.get("data")))
+        return [model for model in models if model.provider_model]
 
     async def count(self, call: Call, fetch: Fetch) -> pb.CountTokensResponse | None:  # noqa: ARG002 - chat completions has no way to ask
         """See Dialect."""
