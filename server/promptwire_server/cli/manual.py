@@ -45,6 +45,19 @@ The answer streams to standard output, everything else goes to standard error. W
 """,
     ),
     Page(
+        "embed",
+        "promptwire_server.cli.embed:embed",
+        """\
+Turn texts into vectors: how many numbers each has, and the first of them.
+
+Texts are arguments, or lines of standard input. With --json all numbers are there.""",
+        """\
+  promptwire embed "a cat" "a dog" -m openai/text-embedding-3-small
+  promptwire embed -m ollama/nomic-embed-text --task document < lines.txt
+  promptwire embed "a cat" -m echo/echo --json | jq -c '.embeddings[].values'
+""",
+    ),
+    Page(
         "run",
         "promptwire_server.cli.chain:run",
         """\

@@ -22,6 +22,12 @@ def prompt_of(words: tuple[str, ...]) -> str:
     return "\n\n".join(text for text in (said, piped) if text)
 
 
+def lines_of(words: tuple[str, ...]) -> list[str]:
+    """The words, each a text, and behind them the lines of standard input when it is no terminal or asked for with `-`; no blank ones."""
+    piped = read_stdin().splitlines() if STDIN in words or not sys.stdin.isatty() else []
+    return [text for text in (*(word for word in words if word != STDIN), *piped) if text.strip()]
+
+
 def inputs_of(pairs: tuple[str, ...]) -> dict[str, str]:
     """`name=text`, or `name=@file` for what stands in a file (`@-`: on standard input). `name=@@text` is a text that begins with @."""
     inputs: dict[str, str] = {}

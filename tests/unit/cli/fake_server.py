@@ -13,7 +13,13 @@ from google.protobuf.wrappers_pb2 import Int32Value, StringValue
 from google.rpc import error_details_pb2, status_pb2
 
 from promptwire import v1 as pb
-from promptwire.v1 import chain_service_pb2_grpc, chat_service_pb2_grpc, model_service_pb2_grpc, system_service_pb2_grpc
+from promptwire.v1 import (
+    chain_service_pb2_grpc,
+    chat_service_pb2_grpc,
+    embedding_service_pb2_grpc,
+    model_service_pb2_grpc,
+    system_service_pb2_grpc,
+)
 
 Events = Iterator[pb.StreamChatResponse]
 RunEvents = Iterator[pb.RunEvent]
@@ -54,6 +60,7 @@ class Script:
     run_events: Callable[[pb.RunChainRequest], RunEvents] = _two_steps
     checked: pb.ValidateChainResponse = field(default_factory=lambda: pb.ValidateChainResponse(valid=True))
     models: list[pb.Model] = field(default_factory=list)
+    notices: list[pb.Notice] = field(default_factory=list)  # of embeddings
     health: int = 1
     fault: Fault | None = None  # of every call
     late_fault: Fault | None = None  # of streams, after their events
@@ -62,6 +69,7 @@ class Script:
 class FakeServer(
     chat_service_pb2_grpc.ChatServiceServicer,
     chain_service_pb2_grpc.ChainServiceServicer,
+    embedding_service_pb2_grpc.EmbeddingServiceServicer,
     model_service_pb2_grpc.ModelServiceServicer,
     system_service_pb2_grpc.SystemServiceServicer,
 ):
@@ -76,6 +84,7 @@ class FakeServer(
         for add in (
             chat_service_pb2_grpc.add_ChatServiceServicer_to_server,
             chain_service_pb2_grpc.add_ChainServiceServicer_to_server,
+            embedding_service_pb2_grpc.add_EmbeddingServiceServicer_to_server,
             model_service_pb2_grpc.add_ModelServiceServicer_to_server,
             system_service_pb2_grpc.add_SystemServiceServicer_to_server,
         ):
@@ -112,6 +121,19 @@ class FakeServer(
     def ValidateChain(self, request: pb.ValidateChainRequest, context: grpc.ServicerContext) -> pb.ValidateChainResponse:  # noqa: N802 - the contract\'s name
         self._note(request, context)
         return self.script.checked
+
+    def Embed(self, request: pb.EmbedRequest, context: grpc.ServicerContext) -> pb.EmbedResponse:  # noqa: N802 - the contract\'s name
+        self._note(request, context)
+        size = request.dimensions or 6
+        return pb.EmbedResponse(
+            embeddings=[pb.Embedding(values=[len(text) / (at + 1) for at in range(size)]) for text in request.texts],
+            provider="fake",
+            model="vectors",
+            request_id="req-fake",
+            usage=pb.Usage(input_tokens=sum(map(len, request.texts))),
+            cost=pb.Cost(total_nano_usd=1500),
+            notices=self.script.notices,
+        )
 
     def ListModels(self, request: pb.ListModelsRequest, context: grpc.ServicerContext) -> pb.ListModelsResponse:  # noqa: N802 - the contract\'s name
         self._note(request, context)
