@@ -177,3 +177,19 @@ async def test_an_error_amid_a_stream(provider: Provider, sdk: Driver) -> None:
         await sdk.ask("fake~error_event=2", stream=True)
     with pytest.raises((StreamInterrupted, UpstreamFailed)):  # by how much arrived at once
         await ask(provider, make_call(model="fake~error_event=2", stream=True))
+
+
+@pytest.mark.parametrize("server", ["router"])
+async def test_models_are_what_some_live_vendor_makes_of_them(provider: Provider) -> None:
+    known = {model.provider_model: model for model in await provider.models()}
+    assert known.keys() == {"fake/instruct", "fake/vision", "fake/mini"}
+    assert known["fake/instruct"].context_window_tokens == 131_072  # the one with a larger window is down
+    assert {pb.CAPABILITY_TOOLS, pb.CAPABILITY_JSON_SCHEMA} <= {*known["fake/instruct"].capabilities}
+    assert pb.CAPABILITY_IMAGE_INPUT in known["fake/vision"].capabilities
+    assert pb.CAPABILITY_TOOLS not in known["fake/vision"].capabilities
+    assert not any(model.HasField("price") for model in known.values())  # which vendor answers, and so what it costs, shows afterwards
+
+
+@TGI
+async def test_the_model_of_tgi_is_listed(provider: Provider) -> None:
+    assert [model.name for model in await provider.models()] == ["tgi/fake/instruct"]

@@ -33,7 +33,7 @@ LISTED = [
         ["text"],
         _vendor("together", 131_072, (0.88, 0.88), tools=True, schema=True),
         _vendor("groq", 32_768, (0.59, 0.79), tools=True, schema=False),
-        _vendor("sambanova", 131_072, (0.6, 1.2), tools=True, schema=True, status="error"),
+        _vendor("sambanova", 1_048_576, (0.6, 1.2), tools=True, schema=True, status="error"),
     ),
     _model("fake/vision", ["text", "image"], _vendor("novita", 65_536, (0.1, 0.25), tools=False, schema=True)),
     _model("fake/mini", ["text"], _vendor("featherless-ai", None, None, tools=False, schema=False)),

@@ -35,7 +35,8 @@ _CHATS = (pb.CAPABILITY_CHAT, pb.CAPABILITY_STREAMING)
 
 def model_from_wire(listed: JsonObject) -> pb.Model:
     """The model, with as much as the vendor tells. What it can do is left out where the vendor does not say."""
-    behind = [object_in(vendor) for vendor in list_in(listed.get("providers"))]  # of a router
+    vendors = map(object_in, list_in(listed.get("providers")))  # of a router
+    behind = [vendor for vendor in vendors if vendor.get("status", "live") == "live"]
     told = [listed, object_in(listed.get("top_provider")), *behind]
     can = _told_by_lists(listed) | _told_by_flags(object_in(listed.get("capabilities")), *behind)
     return pb.Model(
