@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, TypeAlias, get_args
 
 from pydantic import AfterValidator, Field
 
@@ -85,13 +85,8 @@ class Remote(Section):
         return {}
 
 
-Api = Annotated[
-    Literal["auto", "chat", "responses"],
-    Field(
-        description="Which of OpenAI's two APIs is asked. auto: chat completions, unless only the Responses API can answer.",
-        examples=["chat"],
-    ),
-]
+Api: TypeAlias = Literal["auto", "chat", "responses"]
+_API = "Which of OpenAI's two APIs is asked. auto: chat completions, unless only the Responses API can answer."
 
 
 class OpenAI(Remote):
@@ -100,7 +95,7 @@ class OpenAI(Remote):
     kind: Literal["openai"] = Field(description="The dialect it speaks.", examples=["openai"])
     organization: str | None = Field(None, description="Organization that is billed.", examples=["org-123"])
     project: str | None = Field(None, description="Project that is billed.", examples=["proj-123"])
-    api: Api = "auto"
+    api: Api = Field("auto", description=_API, examples=["chat"])
 
     def options(self) -> Mapping[str, str]:
         """See Remote."""
@@ -157,7 +152,7 @@ class Azure(Remote):
         description="Names of models, each with the deployment that answers; a model that is not here is a deployment of that name.",
         examples=[{"gpt-4o": "gpt-4o-eu"}],
     )
-    api: Api = "auto"
+    api: Api = Field("auto", description=_API, examples=["chat"])
     token: SecretText | None = Field(
         None, description="A token of Microsoft Entra ID in place of a key. Default: $AZURE_OPENAI_AD_TOKEN.", examples=["${AZURE_TOKEN}"]
     )
