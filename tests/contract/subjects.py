@@ -136,6 +136,7 @@ class Wired:
     path: str  # of its base URL
     models: Mapping[str, str]  # those that differ
     lacks: frozenset[str]  # behaviours that the dialect has no words for
+    vendor: str = ""  # whose habits it has; else the dialect's own
 
 
 WIRED: Mapping[str, Wired] = {
@@ -144,6 +145,7 @@ WIRED: Mapping[str, Wired] = {
     "anthropic": Wired("anthropic", "", {"json": "fake~text=%7B%22answer%22:%22tea%22%7D"}, frozenset({"candidates"})),
     "gemini": Wired("gemini", "/v1beta", {}, frozenset({"refusal"})),
     "ollama": Wired("ollama", "", {}, frozenset({"candidates", "refusal", "reasoning_tokens"})),
+    "huggingface": Wired("openai", "/router/v1", {}, frozenset({"reasoning back"}), vendor="huggingface"),
 }
 
 
@@ -152,7 +154,7 @@ def over_http(name: str, fake: FakeProvider, api_key: str) -> Subject:
     wired = WIRED[name]
     settings = HttpSettings(
         dialect=wired.dialect,
-        vendor="openai" if wired.dialect == "openai" else "",
+        vendor=wired.vendor or ("openai" if wired.dialect == "openai" else ""),
         base_url=f"{fake.origin}{wired.path}",
         api_key=Secret(api_key),
         options={"api": "responses"} if name == "responses" else {},
