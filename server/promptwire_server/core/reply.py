@@ -34,7 +34,19 @@ class Reply:
     The messages that it is made of become its own: observers fill them in, so whoever keeps an answer for others gives a copy.
     """
 
-    __slots__ = ("_assembly", "_callbacks", "_delivered", "_ended", "_error", "_observers", "_partial", "_release", "_response", "_source")
+    __slots__ = (
+        "_assembly",
+        "_callbacks",
+        "_cut",
+        "_delivered",
+        "_ended",
+        "_error",
+        "_observers",
+        "_partial",
+        "_release",
+        "_response",
+        "_source",
+    )
 
     def __init__(
         self,
@@ -53,6 +65,7 @@ class Reply:
         self._delivered = False
         self._ended = False
         self._error: PromptwireError | None = None
+        self._cut: PromptwireError | None = None
 
     @classmethod
     def whole(cls, response: pb.ChatResponse) -> "Reply":
@@ -74,6 +87,8 @@ class Reply:
             try:
                 async for batch in self._source:
                     self._take(batch)
+                    if self._cut is not None:
+                        break
             except PromptwireError as error:
                 failure = error
         response = self._complete(failure)
@@ -98,6 +113,8 @@ class Reply:
                 self._take(batch)
                 self._delivered = True
                 yield batch
+                if self._cut is not None:
+                    break
         except PromptwireError as error:
             failure = error
         self._complete(failure)
@@ -113,6 +130,18 @@ class Reply:
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close(error)
+
+    def cut(self, error: PromptwireError) -> None:
+        """End the answer from outside: release the upstream; the reader gets this error in place of what would have come next.
+
+        Callbacks run when the reader closes, as always. Of an answer that is complete already nothing is taken away.
+        """
+        if self._ended or self._response is not None:
+            return
+        self._cut = error
+        release, self._release = self._release, None
+        if release is not None:
+            release()
 
     def close(self, error: BaseException | None = None) -> None:
         """Release the upstream and run the callbacks. Synchronous, and harmless when repeated."""
@@ -156,7 +185,7 @@ class Reply:
         """The answer, now that nothing follows. What fails after `finished` changes nothing any more."""
         self._source = None
         if self._response is None:
-            error = failure or self._error or UpstreamFailed("the answer stopped before its end")
+            error = self._cut or failure or self._error or UpstreamFailed("the answer stopped before its end")
             if self._delivered and isinstance(error, UpstreamError) and not isinstance(error, StreamInterrupted):
                 error = _interrupted(error)
             self._error = error

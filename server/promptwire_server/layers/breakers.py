@@ -1,0 +1,119 @@
+"""Breakers: one breaker a target, and the layer that asks it before each call."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from promptwire_server.core.call import Call, Target
+from promptwire_server.core.clock import Chance, Clock
+from promptwire_server.core.errors import NoHealthyUpstream, Origin, PromptwireError
+from promptwire_server.core.handler import Handler
+from promptwire_server.core.reply import Ending, Reply
+from promptwire_server.layers.breaker import Breaker, BreakerSettings, Permit, State
+from promptwire_server.layers.known import Known
+from promptwire_server.layers.verdict import Verdict, verdict_of, verdict_on
+
+Changed = Callable[[Target, State], None]
+Blame = Callable[[Target, PromptwireError], None]  # a credential or account is bad; must not raise
+
+
+class Breakers:
+    """The breakers of all targets of this process. Outlives reloads of the configuration."""
+
+    def __init__(
+        self,
+        settings: BreakerSettings,
+        clock: Clock,
+        chance: Chance,
+        named: Iterable[Target] = (),
+        changed: Changed = lambda target, state: None,  # noqa: ARG005 - a Changed's shape
+    ) -> None:
+        """`named` are the targets that configuration names; others are learned as they are called, up to a bound."""
+        self._clock = clock
+        self._states = Known(
+            lambda target: Breaker(settings, clock, chance, lambda state: changed(target, state)),
+            named,
+            busy=lambda breaker: breaker.state is not State.CLOSED,
+        )
+
+    def name(self, named: Iterable[Target]) -> None:
+        """The configuration names these now."""
+        self._states.name(named)
+
+    def of(self, target: Target) -> Breaker:
+        """The breaker of a target. Keeps it, so ask for targets that are called."""
+        return self._states.of(target)
+
+    def find(self, target: Target) -> Breaker | None:
+        """The breaker of a target, if it has one yet; without, calls go through."""
+        return self._states.find(target)
+
+    def items(self) -> Iterator[tuple[Target, Breaker]]:
+        """All of them."""
+        return self._states.items()
+
+    def open(self, target: Target) -> bool:
+        """Whether a call that came now would be refused."""
+        breaker = self._states.find(target)
+        return breaker is not None and breaker.open
+
+    def available_at(self, target: Target) -> float:
+        """When it is worth asking, on the monotonic clock; the present or earlier: now."""
+        breaker = self._states.find(target)
+        return self._clock.monotonic() + (0.0 if breaker is None else breaker.wait_s)
+
+    def enter(self, target: Target, deadline_s: float) -> Permit:
+        """Leave for one call. Raises NoHealthyUpstream at once."""
+        breaker = self._states.of(target)
+        permit = breaker.enter(deadline_s)
+        if permit is None:
+            raise _refusal(target, breaker)
+        return permit
+
+    def reset(self, provider: str, model: str = "") -> None:
+        """Close the breaker of one model, or of all models of the provider."""
+        for target, breaker in self._states.items():
+            if target.provider == provider and model in ("", target.model):
+                breaker.reset()
+
+
+class Shielded:
+    """Asks the breaker of the target before each call, and tells it the end."""
+
+    def __init__(
+        self,
+        inner: Handler,
+        *,
+        breakers: Breakers,
+        blame: Blame = lambda target, error: None,  # noqa: ARG005 - a Blame's shape
+    ) -> None:
+        """`blame` hears of UpstreamAccount: it is the credential that is bad, and not the target."""
+        self._inner = inner
+        self._breakers = breakers
+        self._blame = blame
+
+    async def __call__(self, call: Call) -> Reply:
+        """The inner answer. Raises NoHealthyUpstream at once, and reaches no provider, while the breaker is open."""
+        target = call.target
+        if target is None:
+            return await self._inner(call)
+        permit = self._breakers.enter(target, call.deadline_s)
+        try:
+            reply = await self._inner(call)
+        except BaseException as error:
+            self._settle(target, permit, verdict_on(error), error)
+            raise
+        permit.began()
+        reply.on_done(lambda ending: self._ended(target, permit, ending))
+        return reply
+
+    def _ended(self, target: Target, permit: Permit, ending: Ending) -> None:
+        self._settle(target, permit, verdict_of(ending), ending.error)
+
+    def _settle(self, target: Target, permit: Permit, verdict: Verdict, error: BaseException | None) -> None:
+        permit.settle(verdict)
+        if verdict is Verdict.ACCOUNT and isinstance(error, PromptwireError):
+            self._blame(target, error)
+
+
+def _refusal(target: Target, breaker: Breaker) -> NoHealthyUpstream:
+    what = "one call is finding out whether it works again" if breaker.state is State.HALF_OPEN else "its last calls failed"
+    return NoHealthyUpstream(f"{target} is not asked: {what}", retry_after_s=breaker.wait_s, origin=Origin(target.provider))
