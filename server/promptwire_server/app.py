@@ -55,6 +55,7 @@ from promptwire_server.layers.journal import Journal
 from promptwire_server.layers.metrics import Metrics
 from promptwire_server.layers.observe import Observe
 from promptwire_server.layers.price import Priced
+from promptwire_server.layers.restart import Restart
 from promptwire_server.layers.route import Router, Routes
 from promptwire_server.layers.tally import Tally
 from promptwire_server.providers.provider import Provider
@@ -151,6 +152,8 @@ class Application:
                 lambda inner: Admit(inner, gate=self._gate, clock=self._clock),
                 # Before whatever costs something.
                 lambda inner: Cache(inner, store=self._answers, settings=cache_settings(self._settings)),
+                # Within the cache, so that an answer put together from two streams counts as one.
+                Restart,
             ],
             router,  # innermost: from the model's name to a provider
         )

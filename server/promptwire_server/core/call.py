@@ -1,6 +1,6 @@
 """Call: one request with its context, as it travels inwards through the layers."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from promptwire import v1 as pb
 
@@ -54,6 +54,7 @@ class Call:
     join: bool = False  # of a stream: deltas that arrive together may be one event, since many streams are open
     restart: "pb.StreamChatRequest.RestartPolicy" = pb.StreamChatRequest.RESTART_POLICY_UNSPECIFIED  # when a stream breaks midway
 
+    avoid: tuple[Target, ...] = ()  # targets that have broken off this very answer, tried last
     because: str = ""  # why this target was chosen; set by route
     first_by_s: float = 0.0  # by when its answer must have begun (a whole one: be complete), on the monotonic clock; 0: no such time
 
@@ -77,9 +78,14 @@ class Call:
             self.trail,
             self.join,
             self.restart,
+            self.avoid,
             because,
             first_by_s,
         )
+
+    def asking(self, request: pb.ChatRequest) -> "Call":
+        """The same call with another question."""
+        return replace(self, request=request)
 
     def notice(self, code: "pb.Notice.Code", message: str, field_path: str = "") -> None:
         """Note something that the caller should know and that does not stop the call."""

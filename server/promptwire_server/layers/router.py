@@ -95,14 +95,15 @@ class Router:
 class _Course:
     """One call on its way through its targets."""
 
-    __slots__ = ("_ahead", "_call", "_made_before", "_plan", "_retries", "_router", "_telling")
+    __slots__ = ("_ahead", "_call", "_plan", "_retries", "_router", "_telling")
 
     def __init__(self, router: Router, call: Call, plan: Plan) -> None:
         self._router = router
         self._call = call
         self._plan = plan
         self._ahead = deque(plan.choices)
-        self._made_before = len(call.trail.attempts)  # a stream that starts again brings its earlier ones along
+        if call.avoid:
+            self._ahead = deque(sorted(self._ahead, key=lambda choice: choice.target in call.avoid))
         self._retries = 0
         self._telling: PromptwireError | None = None  # of a target that was reached: it says more than that another was not
 
@@ -144,7 +145,7 @@ class _Course:
         return None
 
     def _used_up(self) -> bool:
-        return self._made() - self._made_before >= self._router.settings.max_attempts
+        return self._made() >= self._router.settings.max_attempts
 
     def _elsewhere(self, error: PromptwireError) -> Choice | None:
         if not self._ahead:

@@ -33,9 +33,10 @@ class ChatService:
 
     async def StreamChat(self, request: pb.StreamChatRequest, exchange: Exchange) -> None:  # noqa: N802 - the contract's name
         """An answer while it arrives."""
-        if request.restart_policy > pb.StreamChatRequest.RESTART_POLICY_NEVER:
-            raise InvalidRequest.at("restart_policy", "this server does not restart streams yet; leave it out or use RESTART_POLICY_NEVER")
+        if request.restart_policy not in pb.StreamChatRequest.RestartPolicy.values():
+            raise InvalidRequest.at("restart_policy", f"{request.restart_policy} is no policy that this server knows")
         call = chat_call(request.chat, exchange, stream=True, path="chat", join=self._load.window_s() > 0)
+        call.restart = request.restart_policy
         async with await self._handler(call) as reply:
             await self._relay(reply, ChatWriter(exchange, request.heartbeat_interval.ToNanoseconds() / 1e9))
 
@@ -63,15 +64,16 @@ class ChatWriter:
 
     def __init__(self, exchange: Exchange, heartbeat_s: float) -> None:
         self._sequence = 0
-        self._out = EventWriter(exchange, self._heartbeat, heartbeat_s)
-        self.close = self._out.close
+        out = EventWriter(exchange, self._heartbeat, heartbeat_s)
+        self._send = exchange.send if heartbeat_s <= 0 else out.send  # a step less for every token
+        self.close = out.close
 
     async def write(self, batch: Iterable[pb.StreamChatResponse]) -> None:
         """Send the events of a batch, in order."""
         for event in batch:
             self._sequence += 1
             event.sequence = self._sequence
-            await self._out.send(event)
+            await self._send(event)
 
     def _heartbeat(self) -> pb.StreamChatResponse:
         return pb.StreamChatResponse(sequence=self._sequence, heartbeat=pb.Heartbeat())

@@ -114,8 +114,15 @@ async def test_a_bad_field_is_named_by_its_path_in_the_rpcs_message(serve: Serve
     assert not any(violation.field.startswith("chat") for violation in whole.details.bad.field_violations)
 
 
-async def test_a_restart_that_is_not_offered_is_refused(serve: Serve) -> None:
+async def test_the_call_knows_what_to_do_when_its_stream_breaks(serve: Serve) -> None:
+    gateway = Gateway()
     asked = pb.StreamChatRequest(chat=ASK, restart_policy=pb.StreamChatRequest.RESTART_POLICY_CONTINUE)
+    await (await served(serve, gateway)).events(asked)
+    assert [call.restart for call in gateway.calls] == [pb.StreamChatRequest.RESTART_POLICY_CONTINUE]
+
+
+async def test_a_policy_that_nobody_knows_is_refused(serve: Serve) -> None:
+    asked = pb.StreamChatRequest(chat=ASK, restart_policy=99)  # type: ignore[arg-type]  # as from a later version
     [violation] = (await failure((await served(serve, Gateway())).events(asked))).details.bad.field_violations
     assert violation.field == "restart_policy"
 
