@@ -94,6 +94,16 @@ def add_price(cost: pb.Cost, usage: pb.Usage, price: Price) -> bool:
     return True
 
 
+def expected_nano_usd(price: Price, input_tokens: int, output_tokens: int) -> int | None:
+    """What a call of text would cost, nothing of it from a cache; None: that is unknown."""
+    if price.source == FREE:
+        return 0
+    rates = price.rates if not price.tiers else _rates_at(price, input_tokens)
+    if rates.input is None or rates.output is None:
+        return None
+    return price_of(input_tokens, rates.input) + price_of(output_tokens, rates.output) + (price.request_nano_usd or 0)
+
+
 _Kinds = tuple[tuple[int, int | None], ...]  # tokens of a kind, and its own rate
 
 

@@ -47,6 +47,11 @@ class Book:
         kept = self._kept.get(target)
         return kept[1] if kept is not None and kept[0] > self._clock.monotonic() else None
 
+    def recalled(self, target: Target) -> Facts:
+        """What was known when somebody asked last, however long ago; UNKNOWN when nobody has. For choosing, which cannot wait."""
+        kept = self._kept.get(target)
+        return UNKNOWN if kept is None else kept[1]
+
     async def facts(self, target: Target) -> Facts:
         """What is known of a model. The first question of all takes a fifth of a second: the price list is read then."""
         facts = self.at_hand(target)

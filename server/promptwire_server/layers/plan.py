@@ -1,0 +1,221 @@
+"""Plan: which targets may answer a call, in which order, and why; and who is asked when all of them have failed."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from promptwire import v1 as pb
+from promptwire_server.core.call import Call, Target
+from promptwire_server.core.errors import PromptwireError
+from promptwire_server.layers.alias import Alias, FailureKind, Hedge, Rule, Shadow
+from promptwire_server.layers.pool import Pool, Single, View
+from promptwire_server.layers.question import Question
+from promptwire_server.layers.route import Routes
+from promptwire_server.layers.router import Choice
+from promptwire_server.layers.rules import Values
+from promptwire_server.layers.split import Split
+
+_KINDS: Final[dict["pb.ErrorReason", FailureKind]] = {
+    pb.ERROR_REASON_UPSTREAM_RATE_LIMITED: "rate_limit",
+    pb.ERROR_REASON_CONTEXT_TOO_LONG: "context",
+    pb.ERROR_REASON_UPSTREAM_POLICY: "policy",
+    pb.ERROR_REASON_BUDGET_EXHAUSTED: "budget",
+    pb.ERROR_REASON_PRICE_UNKNOWN: "budget",
+}
+_ON: Final[dict[FailureKind, str]] = {
+    "failure": "failure",
+    "rate_limit": "rate limit",
+    "context": "context too long",
+    "policy": "content policy",
+    "budget": "budget",
+}
+
+
+def kind_of(error: PromptwireError) -> FailureKind:
+    """Which of the operator's fallbacks an error calls for."""
+    return _KINDS.get(error.reason, "failure")
+
+
+_BY_CALLER: Final = "fallback named by the caller"
+_ALONE: Final = "asked for by name"
+
+
+class Way:
+    """How a call comes from a name to the targets that may answer."""
+
+    __slots__ = ("aliases", "because", "pool", "variant")
+    pool: Pool | Single
+
+    def __init__(self) -> None:
+        self.aliases: list[Named] = []  # on the way, the first one first
+        self.because = ""  # the turns that were taken, in a few words
+        self.variant = ""  # the side of the first split
+
+    def turn(self, why: str) -> None:
+        """Note where the way did not go straight on."""
+        self.because = f"{self.because}, {why}" if self.because else why
+
+    def choices(self, question: Question) -> Sequence[Choice]:
+        """Who may answer at its end, and why. Raises as a pool does."""
+        choices = self.pool.choices(question)
+        if not self.because:
+            return choices if choices[0].because else [Choice(choices[0].target, _ALONE)]
+        return [Choice(choice.target, f"{self.because}, {choice.because}" if choice.because else self.because) for choice in choices]
+
+
+class Named:
+    """An alias, made ready: where its calls go."""
+
+    __slots__ = ("_arms", "_pool", "_rules", "_split", "alias", "name")
+
+    def __init__(self, name: str, alias: Alias, view: View) -> None:
+        self.name = name
+        self.alias = alias
+        self._pool = Pool(name, alias.members, alias.strategy, view)
+        self._rules = [(rule, _part(name, rule, alias, view)) for rule in alias.rules]
+        self._split = Split(name, alias.arms, alias.sticky) if alias.arms else None
+
+    def step(self, way: Way, question: Question) -> str:
+        """The name that the call goes to; empty when `way.pool` is where it ends."""
+        way.aliases.append(self)
+        if self._split is not None:
+            arm = self.alias.arms[self._split.side(question.call)]
+            way.variant = way.variant or arm.name
+            way.turn(f"side {arm.name} of {self.name}")
+            return arm.to
+        way.pool = self._pool
+        return self._by_rule(way, question) if self._rules else ""
+
+    def _by_rule(self, way: Way, question: Question) -> str:
+        values = Values(question)
+        for number, (rule, part) in enumerate(self._rules, 1):
+            if rule.when is None or rule.when(values):
+                way.turn(f"rule {number} of {self.name}")
+                way.pool = part
+                return rule.to
+        way.turn(f"no rule of {self.name}")
+        return ""
+
+
+def _part(name: str, rule: Rule, alias: Alias, view: View) -> Pool:
+    """Of the alias's own targets, those that a rule means."""
+    meant = [
+        member for member in alias.members if (not rule.tag or rule.tag in member.tags) and rule.price_class in ("", member.price_class)
+    ]
+    return Pool(name, meant, "priority", view)
+
+
+class Plan:
+    """Who may answer one call."""
+
+    __slots__ = ("_aliases", "_given", "_names", "_planner", "_question", "choices", "variant")
+
+    def __init__(self, planner: "Planner", question: Question, way: Way) -> None:
+        self._planner = planner
+        self._question = question
+        self._aliases = way.aliases  # on the way so far; each may have fallbacks
+        self._names: set[str] | None = None  # fallbacks that were looked at
+        self._given: set[Target] | None = None  # targets that were given out
+        self.choices: Sequence[Choice] = ()  # the caller's own fallbacks included
+        self.variant = way.variant  # the arm of a split that the call is on; empty: none
+
+    @property
+    def hedge(self) -> Hedge | None:
+        """When a second attempt is made beside the first: as the alias says that the targets belong to, else as those before it do."""
+        return next((one.alias.hedge for one in reversed(self._aliases) if one.alias.hedge is not None), None)
+
+    @property
+    def shadow(self) -> Shadow | None:
+        """Who gets a copy of some calls; found as `hedge`."""
+        return next((one.alias.shadow for one in reversed(self._aliases) if one.alias.shadow is not None), None)
+
+    @property
+    def beyond(self) -> Target | None:
+        """Who would probably be asked if all choices failed: time must be left for it. None: nobody."""
+        given = {choice.target for choice in self.choices}
+        ways = (self._planner.way(name, self._question) for name in self._fallbacks("failure"))
+        return next((target for way in ways if (target := way.pool.likely(given)) is not None), None)
+
+    def after(self, error: PromptwireError) -> Sequence[Choice]:
+        """The operator's fallbacks for this kind of failure, once all choices before have failed, the last with this error; none twice.
+
+        Nobody, when nobody else can help. Fallbacks have fallbacks: call it again, until there is nothing.
+        """
+        kind = kind_of(error)
+        if not error.elsewhere and kind != "budget":
+            return ()
+        given = self._given = self._given or {choice.target for choice in self.choices}
+        names = self._names = self._names or {one.name for one in self._aliases}
+        found: list[Choice] = []
+        # A fallback may have nobody to ask, but fallbacks of its own. Ends, since no name is looked at twice.
+        while not found and (fresh := [name for name in dict.fromkeys(self._fallbacks(kind)) if name not in names]):
+            names.update(fresh)
+            for name in fresh:
+                way = self._planner.way(name, self._question)
+                self._aliases = [*self._aliases, *way.aliases]
+                targets = [choice.target for choice in _choices(way, self._question) if choice.target not in given]
+                given.update(targets)
+                found += [Choice(target, f"fallback on {_ON[kind]}") for target in targets]
+        return found
+
+    def _fallbacks(self, kind: FailureKind) -> Iterator[str]:
+        """Of the alias that the targets belong to before those on the way to it: it is the nearest."""
+        for one in reversed(self._aliases):
+            yield from one.alias.fallbacks.of(kind)
+
+
+class Planner:
+    """Knows who may answer."""
+
+    def __init__(self, aliases: Mapping[str, Alias], routes: Routes, view: View) -> None:
+        """`routes` knows what is no alias. Every name in `aliases` must lead somewhere, and no way back to where it began."""
+        self._routes = routes
+        self._view = view
+        self._named = {name: Named(name, alias, view) for name, alias in aliases.items()}
+
+    def plan(self, call: Call) -> Plan:
+        """The plan of a call. Raises NotFound, CapabilityMissing, ContextTooLong, and NoHealthyUpstream when everything is switched off."""
+        request = call.request
+        question = Question(call)
+        way = self.way(request.model or self._routes.default, question)
+        plan = Plan(self, question, way)
+        refusal = None
+        try:
+            plan.choices = way.choices(question)
+        except PromptwireError as error:
+            refusal = error
+        if request.fallback_models:
+            plan.choices = self._with_callers(plan.choices, question)
+        if refusal is not None and not plan.choices:
+            plan.choices = plan.after(refusal)
+            if not plan.choices:
+                raise refusal
+        return plan
+
+    def way(self, name: str, question: Question, field: str = "model") -> Way:
+        """From a name to targets. Raises NotFound, saying which field of the request the name is from."""
+        way = Way()
+        while True:
+            named = self._named.get(name)
+            if named is None:
+                way.pool = Single(self._routes.resolve(name, field)[0], self._view)
+                return way
+            name = named.step(way, question)
+            if not name:
+                return way
+
+    def _with_callers(self, choices: Sequence[Choice], question: Question) -> Sequence[Choice]:
+        """The caller's own fallbacks behind the choices. Raises NotFound for a name that nobody knows."""
+        every = {choice.target: choice for choice in choices}
+        for position, name in enumerate(question.request.fallback_models):
+            way = self.way(name, question, f"fallback_models[{position}]")
+            for choice in _choices(way, question):
+                every.setdefault(choice.target, Choice(choice.target, _BY_CALLER))
+        return tuple(every.values())
+
+
+def _choices(way: Way, question: Question) -> Sequence[Choice]:
+    """Who may answer at the end of a way to fallbacks; nobody when nobody may."""
+    try:
+        return way.pool.choices(question)
+    except PromptwireError:
+        return ()
