@@ -141,7 +141,7 @@ class Promptwire:
         task: "pb.EmbedRequest.Task" = pb.EmbedRequest.TASK_UNSPECIFIED,
         timeout_s: float | None = None,
     ) -> pb.EmbedResponse:
-        """Vectors of texts, one each, in order: `embeddings[0].values`. `model` defaults to the client's, else the server's."""
+        """Vectors of texts, one each, in order: `embeddings[0].values`. `model` defaults to the client's; one of the two is needed."""
         request = pb.EmbedRequest(model=model or self.model, texts=texts, dimensions=dimensions, task=task)
         with translated(self.target, request.request_id):
             return self.stubs.embeddings.Embed(request, timeout=self._timeout(timeout_s), metadata=self._metadata)
