@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 from promptwire import v1 as pb
+from promptwire_server.core.limits import RateLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class Trail:
     attempts: list[pb.Attempt] = field(default_factory=list)
     notices: list[pb.Notice] = field(default_factory=list)
     upstream_s: float = 0.0
+    limits: dict[Target, RateLimits] = field(default_factory=dict)  # what vendors told beside their last answers, for whoever heeds it
 
 
 @dataclass(slots=True)  # not frozen: that alone would cost 2.5 µs a call

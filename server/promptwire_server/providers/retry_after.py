@@ -23,22 +23,23 @@ def retry_after_s(headers: Mapping[str, str], now_epoch_s: float, *, limited: bo
     x-ratelimit-reset-* and anthropic-ratelimit-*-reset (a date of RFC 3339) the longest among the limits that are used up
     (`…-remaining-…` is 0), or of all when none is said to be.
     """
-    if (milliseconds := _number(headers.get("retry-after-ms", ""))) is not None:
+    if (milliseconds := number_in(headers.get("retry-after-ms", ""))) is not None:
         return _sane(milliseconds / 1000)
-    if (said := headers.get("retry-after", "").strip()) and (delay := _delay(said, now_epoch_s)) is not None:
+    if (said := headers.get("retry-after", "").strip()) and (delay := delay_s(said, now_epoch_s)) is not None:
         return _sane(delay)
     resets = {name: headers[name] for name in _RESETS if name in headers} if limited else {}
     used_up = {name: value for name, value in resets.items() if headers.get(name.replace("reset", "remaining"), "").strip() == "0"}
-    delays = [delay for value in (used_up or resets).values() if (delay := _delay(value.strip(), now_epoch_s)) is not None]
+    delays = [delay for value in (used_up or resets).values() if (delay := delay_s(value.strip(), now_epoch_s)) is not None]
     return _sane(max(delays)) if delays else None
 
 
-def _delay(text: str, now_epoch_s: float) -> float | None:
-    if (number := _number(text)) is not None:
+def delay_s(text: str, now_epoch_s: float) -> float | None:
+    """Seconds from now until what a header says: a number of them, a length such as "6m0s", or a date. None: it says nothing usable."""
+    if (number := number_in(text)) is not None:
         return _from_number(number, now_epoch_s)
     if (seconds := _spelled(text)) is not None:
         return seconds
-    for parse in (parsedate_to_datetime, _rfc3339):
+    for parse in (_rfc3339, parsedate_to_datetime):  # the second is slow to refuse
         with suppress(ValueError, OverflowError):
             return parse(text).timestamp() - now_epoch_s
     return None
@@ -64,7 +65,8 @@ def _spelled(text: str) -> float | None:
     return sum(float(number) * _UNITS_S[unit] for number, unit in pieces)
 
 
-def _number(text: str) -> float | None:
+def number_in(text: str) -> float | None:
+    """The number that is the whole text, at least 0."""
     text = text.strip()
     return float(text) if re.fullmatch(r"\d{1,18}(\.\d{1,9})?", text) else None
 

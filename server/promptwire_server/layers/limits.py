@@ -1,0 +1,147 @@
+"""Limits: keeps calls within what a provider takes: the operator's limits, and those that the vendor tells of or enforces.
+
+Stands before each provider. A call that has no room is refused before any attempt, with when there will be room, so that the router may
+try another target or wait; nothing queues here.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Protocol
+
+from promptwire import v1 as pb
+from promptwire_server.core.call import Call, Target
+from promptwire_server.core.clock import Clock
+from promptwire_server.core.errors import Origin, UpstreamRateLimited
+from promptwire_server.core.handler import Handler
+from promptwire_server.core.limits import NO_LIMITS, Cause, Cost, RateLimits, Refusal, Scope, TargetLimits
+from promptwire_server.core.reply import Ending, Reply
+
+_GRACE_S = 5.0  # after a call's deadline, until its slot is free whatever happened to whoever held it
+
+
+class Lease(Protocol):
+    """One call's part of the limits, from `take` until `settle` or `give_back`. Nothing here waits or raises."""
+
+    def heard(self, limits: RateLimits) -> None:
+        """Go by what the vendor said of its limits in its answer to this call."""
+        ...
+
+    def close_for(self, seconds: float) -> None:
+        """The vendor said when to come back: the first scope, the target, refuses every call until then."""
+        ...
+
+    def settle(self, tokens: int | None) -> None:
+        """The call has ended and spent so many tokens; None: nobody knows, so those of its prompt. Harmless when repeated."""
+        ...
+
+    def give_back(self) -> None:
+        """Nothing was sent: as if the call had never been. Harmless when repeated, and after `settle`."""
+        ...
+
+
+class LimitStore(Protocol):
+    """Where the state of limits is kept.
+
+    Its method has no tenant, unlike those of other stores: these limits are of the operator's accounts at vendors, which all tenants use.
+    """
+
+    async def take(self, scopes: Sequence[Scope], cost: Cost, lease_s: float) -> Lease | Refusal:
+        """Take a call's part of every scope, or of none: one decision, which nothing comes between. The first scope is the target.
+
+        The slots are free again after `lease_s`, should nobody give them back. Must not raise: a store out of reach lets calls pass.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderLimits:
+    """What the operator allows of one provider."""
+
+    whole: TargetLimits = NO_LIMITS  # all its models together
+    models: Mapping[str, TargetLimits] = field(default_factory=dict)  # by the vendor's name
+
+
+class Limits:
+    """The limits of one provider and its targets."""
+
+    def __init__(
+        self,
+        inner: Handler,
+        *,
+        provider: str,
+        limits: ProviderLimits,
+        store: LimitStore,
+        count: Callable[[pb.ChatRequest], int],
+        clock: Clock,
+    ) -> None:
+        self._inner = inner
+        self._store = store
+        self._count = count  # tokens of a prompt, estimated
+        self._clock = clock
+        self._whole = (Scope(provider, limits.whole),) if limits.whole.any else ()
+        self._limited = {model: (Scope(f"{provider}/{model}", limits.models[model]), *self._whole) for model in limits.models}
+
+    async def __call__(self, call: Call) -> Reply:
+        """The inner answer. Raises UpstreamRateLimited with `retry_after_s` before any attempt when there is no room."""
+        target = call.target
+        if target is None:
+            return await self._inner(call)
+        cost = Cost(call.request, self._count)
+        lease_s = call.deadline_s - self._clock.monotonic() + _GRACE_S
+        lease = await self._store.take(self._scopes(target), cost, lease_s)
+        if isinstance(lease, Refusal):
+            raise _refused(lease, target)
+        made = len(call.trail.attempts)
+        try:
+            reply = await self._inner(call)
+        except BaseException as error:
+            _failed(call, target, lease, error, sent=_sent(call, target, made))
+            raise
+        _heed(call, target, lease)
+        reply.on_done(partial(_ended, lease))
+        return reply
+
+    def _scopes(self, target: Target) -> tuple[Scope, ...]:
+        return self._limited.get(target.model) or (Scope(f"{target.provider}/{target.model}"), *self._whole)
+
+
+def _heed(call: Call, target: Target, lease: Lease) -> None:
+    """Go by what the vendor told beside its answer, if it did."""
+    if call.trail.limits and (limits := call.trail.limits.pop(target, None)) is not None:
+        lease.heard(limits)
+
+
+def _failed(call: Call, target: Target, lease: Lease, error: BaseException, *, sent: bool) -> None:
+    """Nothing came of a call: it failed, or was cancelled. What was sent counts at the vendor whatever became of it."""
+    _heed(call, target, lease)
+    if isinstance(error, UpstreamRateLimited) and error.retry_after_s:
+        lease.close_for(error.retry_after_s)
+    if sent:
+        lease.settle(None)
+    else:
+        lease.give_back()
+
+
+def _sent(call: Call, target: Target, made: int) -> bool:
+    """Whether anything reached the provider. A call may be at several targets at once, which share its trail."""
+    return any(attempt.provider == target.provider for attempt in call.trail.attempts[made:])
+
+
+def _ended(lease: Lease, ending: Ending) -> None:
+    answer = ending.response or ending.partial
+    lease.settle(None if answer is None else (answer.usage.input_tokens + answer.usage.output_tokens) or None)
+
+
+_WORDS: Mapping[Cause, str] = {
+    "closed": "the vendor limits the rate of this account, and said when to come back",
+    "max_in_flight": "as many calls are under way as its max_in_flight allows",
+    "requests_per_minute": "its requests_per_minute are used up",
+    "tokens_per_minute": "its tokens_per_minute leave no room for this call",
+    "vendor": "a rate limit of the vendor's is used up",
+}
+
+
+def _refused(refusal: Refusal, target: Target) -> UpstreamRateLimited:
+    message = f"{refusal.scope}: {_WORDS[refusal.cause]}; try again in {refusal.retry_after_s:.3g} s"
+    return UpstreamRateLimited(message, retry_after_s=refusal.retry_after_s, origin=Origin(target.provider))
