@@ -64,8 +64,9 @@ class _Visit:
 
     def began(self, reply: Reply) -> None:
         """The answer has begun."""
-        took_s = self._clock.monotonic() - self._begun_s
-        self._vitals.began(took_s)
+        now_s = self._clock.monotonic()
+        took_s = now_s - self._begun_s
+        self._vitals.began(took_s, now_s)
         if self._call.stream:
             self._first_s = took_s
         self._reply = reply
@@ -97,17 +98,26 @@ class _Visit:
             self._task.cancel()
 
     def _settle(self, verdict: Verdict, error: BaseException | None) -> None:
-        took_s = self._clock.monotonic() - self._begun_s
+        now_s = self._clock.monotonic()
+        took_s = now_s - self._begun_s
         vitals = self._vitals
         vitals.in_flight -= 1
         self._post.visits.discard(self)
+        if self._eviction is not None:
+            self._explain(self._eviction)
         if verdict is Verdict.WELL:
-            vitals.succeeded(took_s, self._first_s)
+            vitals.succeeded(took_s, self._first_s, now_s)
             return
         if self._reply is None:
             vitals.waited(took_s)
         if isinstance(error, PromptwireError) and self._counts(verdict, error):
             vitals.failed(self._attempt(error, took_s), limited=verdict is Verdict.LIMITED)
+
+    def _explain(self, eviction: NoHealthyUpstream) -> None:
+        """Say in the trail why the attempt was cut off: the provider thinks that the caller went away."""
+        for attempt in self._call.trail.attempts[self._made :]:
+            if attempt.provider == self._post.name and attempt.failure.reason == pb.ERROR_REASON_CANCELLED:
+                attempt.failure.CopyFrom(failure_of(eviction))
 
     def _counts(self, verdict: Verdict, error: PromptwireError) -> bool:
         """Whether it is a failure of the target's. A limit that a layer of ours keeps is none: nothing was asked."""

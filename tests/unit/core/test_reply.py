@@ -251,3 +251,43 @@ async def test_a_release_that_fails_does_not_cost_the_callbacks() -> None:
     with pytest.raises(OSError, match="already closed"):
         reply.close()
     assert len(endings) == 1
+
+
+async def test_a_stream_that_is_cut_ends_with_the_cutters_error_and_releases_once() -> None:
+    upstream = Upstream(EVENTS[:3])
+    async with upstream.reply() as reply:
+        events = aiter(reply)
+        for _ in range(3):
+            await anext(events)
+        reply.cut(UpstreamRateLimited("enough"))
+        with pytest.raises(StreamInterrupted, match="enough"):
+            await anext(events)
+    assert upstream.log.count("released") == 1
+    assert isinstance(upstream.endings[0].error, StreamInterrupted)
+
+
+async def test_a_stream_that_is_cut_between_two_events_goes_no_further_than_the_next() -> None:
+    upstream = Upstream()
+    async with upstream.reply() as reply:
+        events = aiter(reply)
+        await anext(events)
+        reply.cut(UpstreamFailed("enough"))
+        with pytest.raises(StreamInterrupted, match="enough"):
+            await anext(events)
+
+
+async def test_a_whole_answer_that_is_cut_fails_with_the_cutters_error() -> None:
+    upstream = Upstream(EVENTS[:3])
+    async with upstream.reply() as reply:
+        reply.cut(UpstreamRateLimited("enough"))
+        with pytest.raises(UpstreamRateLimited, match="enough"):
+            await reply.read()
+
+
+async def test_nothing_is_taken_away_from_what_is_complete() -> None:
+    upstream = Upstream()
+    async with upstream.reply() as reply:
+        await reply.read()
+        reply.cut(UpstreamFailed("too late"))
+        assert (await reply.read()).text == "two parts"
+    assert (upstream.log.count("released"), upstream.endings[0].error) == (1, None)
