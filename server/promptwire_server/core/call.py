@@ -35,6 +35,7 @@ class Trail:
     attempts: list[pb.Attempt] = field(default_factory=list)
     notices: list[pb.Notice] = field(default_factory=list)
     upstream_s: float = 0.0
+    variant: str = ""  # the side of a split that the call is on
     limits: dict[Target, RateLimits] = field(default_factory=dict)  # what vendors told beside their last answers, for whoever heeds it
 
 

@@ -69,6 +69,9 @@ class _Observation:
             if response.attempts:
                 del response.attempts[:]
             response.attempts.extend(trail.attempts)
+            _bill(response)
+        if trail.variant:
+            response.variant = trail.variant
         if trail.notices:
             response.notices.extend(trail.notices)
         timing = response.timing
@@ -83,6 +86,15 @@ class _Observation:
         layer = self._layer
         layer.tally.metrics.in_flight -= 1
         layer.tally.add(Ended(self._call, ending, self._first_s, layer.clock.monotonic()))
+
+
+def _bill(response: pb.ChatResponse) -> None:
+    """Say of the attempt that answered what it spent."""
+    answered = response.attempts[-1]
+    if not answered.HasField("failure"):
+        answered.usage.CopyFrom(response.usage)
+        if response.HasField("cost"):
+            answered.cost.CopyFrom(response.cost)
 
 
 def _set(duration: Duration, value_s: float) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from promptwire import v1 as pb
@@ -12,6 +13,8 @@ from promptwire_server.core.clock import Chance, Clock
 from promptwire_server.core.errors import PromptwireError
 from promptwire_server.core.handler import Handler
 from promptwire_server.core.reply import Reply
+from promptwire_server.layers.alias import Hedge, Shadow
+from promptwire_server.layers.hedge import hedged, mark_lost
 from promptwire_server.layers.retry import RetryBudget, RetrySettings, pause_s
 
 _RESERVED = 0.5  # of the remaining time, at most, is kept for the targets that may be needed next
@@ -32,6 +35,26 @@ class Plan(Protocol):
     @property
     def choices(self) -> Sequence[Choice]:
         """In the order in which they are tried. At least one."""
+        ...
+
+    @property
+    def variant(self) -> str:
+        """The side of a split that the call is on; empty: of none."""
+        ...
+
+    @property
+    def hedge(self) -> Hedge | None:
+        """When a second attempt is made beside the first; None: never."""
+        ...
+
+    @property
+    def shadow(self) -> Shadow | None:
+        """Who gets a copy of some calls; None: nobody."""
+        ...
+
+    @property
+    def beyond(self) -> Target | None:
+        """Who would probably be asked if all choices failed: time must be left for it. None: nobody."""
         ...
 
     def after(self, error: PromptwireError) -> Sequence[Choice]:
@@ -55,11 +78,27 @@ class Usual(Protocol):
         ...
 
 
+class Shadows(Protocol):
+    """Asks others the same, beside the call."""
+
+    def cast(self, call: Call, shadow: Shadow) -> None:
+        """Perhaps ask the shadow's target. Never waits."""
+        ...
+
+
 class Router:
     """The Handler behind all layers of a call, in front of those of each target."""
 
     def __init__(
-        self, planner: Planner, handlers: Mapping[str, Handler], *, usual: Usual, settings: RetrySettings, clock: Clock, chance: Chance
+        self,
+        planner: Planner,
+        handlers: Mapping[str, Handler],
+        *,
+        usual: Usual,
+        shadows: Shadows | None = None,
+        settings: RetrySettings,
+        clock: Clock,
+        chance: Chance,
     ) -> None:
         self.settings = settings
         self.budget = RetryBudget(settings, clock)
@@ -68,16 +107,25 @@ class Router:
         self._planner = planner
         self._handlers = dict(handlers)  # by provider
         self._usual = usual
+        self._shadows = shadows
 
     async def __call__(self, call: Call) -> Reply:
         """The first answer. Raises the failure that says most about why there is none."""
         self.budget.request()
-        return await _Course(self, call, self._planner.plan(call)).run()
+        plan = self._planner.plan(call)
+        call.trail.variant = plan.variant
+        if self._shadows is not None and plan.shadow is not None:
+            self._shadows.cast(call, plan.shadow)
+        return await _Course(self, call, plan).run()
 
-    async def ask(self, call: Call, choice: Choice, following: Choice | None) -> Reply:
+    async def ask(self, call: Call, choice: Choice, following: Target | None) -> Reply:
         """One attempt, which leaves time for the one that may follow."""
-        first_by_s = 0.0 if following is None else self._share_ends_s(call, following.target)
+        first_by_s = 0.0 if following is None else self._share_ends_s(call, following)
         return await self._handlers[choice.target.provider](call.aimed_at(choice.target, choice.because, first_by_s))
+
+    def hedge_s(self, hedge: Hedge, target: Target) -> float | None:
+        """When a second attempt begins beside one at this target; None: it is not known how long it usually takes."""
+        return self._usual.usual_s(target) if hedge.after_s is None else hedge.after_s
 
     def fits(self, call: Call, target: Target, pause: float = 0.0) -> bool:
         """Whether an attempt, made after a pause, can be expected to be in time."""
@@ -113,7 +161,7 @@ class _Course:
         while True:
             made = self._made()
             try:
-                return await self._router.ask(self._call, choice, self._ahead[0] if self._ahead else None)
+                return await self._tried(choice)
             except PromptwireError as error:
                 reached = self._made() > made
                 if reached or self._telling is None:
@@ -122,6 +170,29 @@ class _Course:
             if following is None:
                 raise self._telling
             choice = following
+
+    async def _tried(self, choice: Choice) -> Reply:
+        """One attempt; two, where the first of a whole answer takes longer than usual and that is wished."""
+        hedge = None if self._call.stream or self._made() else self._plan.hedge
+        after_s = None if hedge is None else self._router.hedge_s(hedge, choice.target)
+        if after_s is None or not self._router.fits(self._call, choice.target, after_s):
+            return await self._router.ask(self._call, choice, self._following())
+        second = Choice(self._ahead[0].target if self._ahead else choice.target, f"hedge after {after_s * 1000:.0f} ms")
+        return await self._hedged(choice, second, after_s)
+
+    async def _hedged(self, first: Choice, second: Choice, after_s: float) -> Reply:
+        def begun() -> None:
+            if self._ahead:
+                self._ahead.popleft()
+
+        ask, call = self._router.ask, self._call
+        try:
+            return await hedged(partial(ask, call, first, None), partial(ask, call, second, None), after_s, begun)
+        finally:
+            mark_lost(call, (first.target, second.target))
+
+    def _following(self) -> Target | None:
+        return self._ahead[0].target if self._ahead else self._plan.beyond
 
     def _made(self) -> int:
         return len(self._call.trail.attempts)

@@ -22,6 +22,7 @@ from promptwire_server.core.errors import (
     failure_of,
 )
 from promptwire_server.core.reply import Reply
+from promptwire_server.layers.alias import Hedge, Shadow
 from promptwire_server.layers.retry import RetrySettings
 from promptwire_server.layers.router import Choice, Router
 from promptwire_server.layers.share import Share
@@ -39,6 +40,13 @@ class Planned:
     targets: Sequence[Target]
     fallbacks: Sequence[Target] = ()
     asked_after: list[PromptwireError] = field(default_factory=list)
+    variant: str = ""
+    hedge: Hedge | None = None
+    shadow: Shadow | None = None
+
+    @property
+    def beyond(self) -> Target | None:
+        return self.fallbacks[0] if self.fallbacks else None
 
     @property
     def choices(self) -> Sequence[Choice]:
