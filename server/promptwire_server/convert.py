@@ -2,7 +2,7 @@
 
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -11,8 +11,9 @@ from typing import cast
 from promptwire import v1 as pb
 from promptwire_server.banner import Facts
 from promptwire_server.config import model as config
-from promptwire_server.config import model_facts
+from promptwire_server.config import model_facts, routing
 from promptwire_server.config import providers as sections
+from promptwire_server.config.aliases import OWN
 from promptwire_server.config.settings import Settings
 from promptwire_server.config.units import Address
 from promptwire_server.core.call import Target
@@ -20,7 +21,9 @@ from promptwire_server.core.facts import Facts as ModelFacts
 from promptwire_server.core.money import NANO_PER_USD
 from promptwire_server.core.price import OPERATOR, Price, Rates
 from promptwire_server.layers.book import Account
+from promptwire_server.layers.breaker import BreakerSettings
 from promptwire_server.layers.cache import CacheSettings
+from promptwire_server.layers.retry import RetrySettings
 from promptwire_server.providers import custom, registry, script
 from promptwire_server.providers.settings import HttpSettings
 from promptwire_server.providers.upstream import Bounds, Timeouts, Tls
@@ -77,6 +80,31 @@ def cache_settings(settings: Settings) -> CacheSettings:
     )
 
 
+def retry_settings(settings: Settings) -> RetrySettings:
+    """How often and how soon calls are tried again."""
+    retries = settings.resilience.retries
+    return RetrySettings(
+        max_attempts=retries.max_attempts,
+        base_s=retries.base_delay_s,
+        cap_s=retries.max_delay_s,
+        budget_percent=retries.budget_percent,
+        budget_floor=retries.budget_floor,
+    )
+
+
+def breaker_settings(settings: Settings) -> BreakerSettings:
+    """When targets are left alone."""
+    breaker = settings.resilience.breaker
+    return BreakerSettings(
+        consecutive_failures=breaker.consecutive_failures,
+        error_rate=breaker.error_rate,
+        minimum_calls=breaker.minimum_calls,
+        window_s=breaker.window_s,
+        probe_interval_s=breaker.probe_after_s,
+        max_probe_interval_s=breaker.probe_cap_s,
+    )
+
+
 def journal_file(settings: Settings) -> Path | None:
     """Where usage is written down; None when it is not."""
     return settings.state_dir / "usage.sqlite3" if settings.usage.journal else None
@@ -88,8 +116,25 @@ def api_keys(settings: Settings) -> list[ApiKey]:
 
 
 def aliases(settings: Settings) -> dict[str, tuple[Target, ...]]:
-    """The operator's names of models."""
-    return {name: tuple(target_of(text) for text in alias.targets) for name, alias in settings.models.items()}
+    """Every model that may answer under each of the operator's names, fallbacks apart: its own, and those that rules and splits lead to."""
+    return {name: tuple(dict.fromkeys(_behind(name, settings.models))) for name in settings.models}
+
+
+def _behind(name: str, models: Mapping[str, routing.Alias]) -> Iterator[Target]:
+    section = models.get(name)
+    if section is None:
+        yield target_of(name)
+        return
+    for rule in section.rules:
+        if rule.to is not None and not _means_own(rule.to, models):
+            yield from _behind(rule.to, models)
+    for arm in section.split:
+        yield from _behind(arm.to, models)
+    yield from (target_of(target.model) for target in section.targets)
+
+
+def _means_own(to: str, models: Mapping[str, routing.Alias]) -> bool:
+    return to == OWN and OWN not in models
 
 
 def accounts(settings: Settings) -> dict[str, Account]:
@@ -123,11 +168,12 @@ def _model_facts(section: model_facts.ModelFacts) -> ModelFacts:
         price=None if rates == Rates() and request is None else Price(rates, OPERATOR, request_nano_usd=request),
         context_window_tokens=section.context_window or 0,
         max_output_tokens=section.max_output_tokens or 0,
-        capabilities=tuple(_capability(name) for name in section.capabilities),
+        capabilities=tuple(capability(name) for name in section.capabilities),
     )
 
 
-def _capability(name: str) -> "pb.Capability":
+def capability(name: str) -> "pb.Capability":
+    """By the name that the configuration has for it."""
     return cast("pb.Capability", pb.Capability.Value(f"CAPABILITY_{name.upper()}"))  # the stubs call it an int
 
 

@@ -4,11 +4,13 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
+from promptwire_server.config.aliases import check_aliases
 from promptwire_server.config.check import MIN_KEY_CHARACTERS, too_short
 from promptwire_server.config.environment import read_secret
 from promptwire_server.config.fault import Fault
-from promptwire_server.config.model import Alias, ApiKey, Auth, File, Server
+from promptwire_server.config.model import ApiKey, Auth, File, Server
 from promptwire_server.config.providers import Custom, Echo, Provider, Remote
+from promptwire_server.config.routing import Alias
 from promptwire_server.config.settings import KeyPath, Settings
 from promptwire_server.config.tree import Tree
 from promptwire_server.config.vendors import Vendor
@@ -42,6 +44,7 @@ class Completion:
             providers=providers,
             logs=self._file.logs,
             cache=self._file.cache,
+            resilience=self._file.resilience,
             secrets=self._file.secrets,
             usage=self._file.usage,
             model_facts=dict(self._file.model_facts),
@@ -111,15 +114,19 @@ class Completion:
         return None if provider.kind == "openai" else self._vendors.get(provider.kind)  # which everybody speaks
 
     def _check_targets(self, providers: Mapping[str, Provider]) -> None:
-        for name, alias in self._file.models.items():
-            if "/" in name:
-                self._fault(("models", name), 'is no good name for an alias: "/" stands between provider and model')
-            for target in alias.targets:
-                if problem := _problem(target, providers, {}):
-                    self._fault(("models", name), problem)
+        for path, problem in check_aliases(self._file.models, lambda model: _problem(model, providers, {})):
+            self._fault(self._as_written(("models", *path)), problem)
         chosen = self._file.default_model
         if chosen and (problem := _problem(chosen, providers, self._file.models)):
             self._fault(("default_model",), problem)
+
+    def _as_written(self, path: KeyPath) -> KeyPath:
+        """The path without what a short form leaves out: `fast: openai/gpt-4o-mini` has no `targets`, nor has a list of models."""
+        _, name, *inner = path
+        written = self._tree.get(("models", name))
+        if isinstance(written, str):
+            return ("models", name)
+        return ("models", name, *inner[1:]) if isinstance(written, list) and inner[:1] == ["targets"] else path
 
     def _unused_facts(self, providers: Mapping[str, Provider]) -> Iterable[str]:
         """Facts that nothing will ask for. No fault: a file of facts may serve servers with different providers."""

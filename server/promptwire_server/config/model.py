@@ -7,15 +7,13 @@ from pydantic import BeforeValidator, Field
 
 from promptwire_server.config.model_facts import ModelFacts, ModelName
 from promptwire_server.config.providers import Provider
+from promptwire_server.config.resilience import Resilience
+from promptwire_server.config.routing import Alias, AliasTarget, as_alias
 from promptwire_server.config.secret_stores import Secrets
 from promptwire_server.config.section import Bytes, Listen, Name, Seconds, SecretText, Section
 from promptwire_server.config.units import Address
 
 _MIN_KEY_CHARACTERS = 20  # an API key of fewer characters can be guessed
-
-
-def _listed(value: object) -> object:
-    return {"targets": [value]} if isinstance(value, str) else value
 
 
 class Tls(Section):
@@ -160,16 +158,6 @@ class Auth(Section):
     api_keys: list[ApiKey] = Field(default_factory=list, description="Keys that are let in. Without any, everybody on loopback is.")
 
 
-class Alias(Section):
-    """A name of the operator's for one or several models."""
-
-    targets: list[str] = Field(
-        min_length=1,
-        description='Models as "provider/model", tried in order.',
-        examples=[["openai/gpt-4o-mini", "anthropic/claude-haiku-4-5"]],
-    )
-
-
 class Logs(Section):
     """What is written to standard error."""
 
@@ -227,9 +215,9 @@ class File(Section):
         description="The model of requests that name none: an alias or provider/model. Default: the first provider's, else echo/echo.",
         examples=["fast", "openai/gpt-4o-mini"],
     )
-    models: dict[Name, Annotated[Alias, BeforeValidator(_listed, json_schema_input_type=str | Alias)]] = Field(
+    models: dict[Name, Annotated[Alias, BeforeValidator(as_alias, json_schema_input_type=str | list[str | AliasTarget] | Alias)]] = Field(
         default_factory=dict,
-        description="Aliases: a name of your own for one model, or for several to try in order.",
+        description="Aliases: a name of your own for one model, or for several, with a strategy that says which is asked.",
         examples=[{"fast": "openai/gpt-4o-mini", "best": {"targets": ["openai/gpt-4o", "groq/llama-3.3-70b-versatile"]}}],
     )
     model_facts: dict[ModelName, ModelFacts] = Field(
@@ -242,6 +230,7 @@ class File(Section):
         description="Who is asked. `echo` is always there unless it is set to null.",
         examples=[{"openai": {"kind": "openai", "api_key": "${OPENAI_API_KEY}"}, "echo": None}],
     )
+    resilience: Resilience = Field(Resilience.model_validate({}), description="How failures of providers are met.")
     cache: Cache = Field(Cache.model_validate({}), description="Whether the same question is answered from memory.")
     usage: Usage = Field(Usage.model_validate({}), description="What is written down about every question.")
     logs: Logs = Field(Logs.model_validate({}), description="What is written to standard error.")

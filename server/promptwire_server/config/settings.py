@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from promptwire_server.config.model import Alias, Auth, Cache, Logs, Server, Usage
+from promptwire_server.config.model import Auth, Cache, Logs, Server, Usage
 from promptwire_server.config.model_facts import ModelFacts
 from promptwire_server.config.providers import Provider
+from promptwire_server.config.resilience import Resilience
+from promptwire_server.config.routing import Alias
 from promptwire_server.config.secret_stores import Secrets
 
 KeyPath = tuple[str, ...]  # e.g. ("auth", "api_keys", "0", "key")
@@ -38,6 +40,7 @@ class Settings:
     logs: Logs
     cache: Cache = field(default_factory=lambda: Cache.model_validate({}))
     usage: Usage = field(default_factory=lambda: Usage.model_validate({}))
+    resilience: Resilience = field(default_factory=lambda: Resilience.model_validate({}))
     secrets: Secrets = field(default_factory=lambda: Secrets.model_validate({}))
     model_facts: Mapping[str, ModelFacts] = field(default_factory=dict)  # by "provider/model"
     path: Path | None = None  # the file that was read

@@ -19,6 +19,7 @@ def dump(settings: Settings) -> str:
         models=dict(settings.models),
         model_facts=dict(settings.model_facts),
         providers=dict(settings.providers) if "echo" in settings.providers else {**settings.providers, "echo": None},
+        resilience=settings.resilience,
         cache=settings.cache,
         usage=settings.usage,
         logs=settings.logs,
@@ -44,6 +45,9 @@ def _lines(value: Json, path: KeyPath, settings: Settings, indent: str) -> Itera
 
 def _items(items: list[Json], path: KeyPath, settings: Settings, indent: str) -> Iterator[str]:
     for position, item in enumerate(items):
+        if not isinstance(item, dict):
+            yield f"{indent}- {json.dumps(item, ensure_ascii=False)}  # {_origin((*path, str(position)), settings)}"
+            continue
         for number, line in enumerate(_lines(item, (*path, str(position)), settings, "")):
             yield f"{indent}{'  ' if number else '- '}{line}"
 

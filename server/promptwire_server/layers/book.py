@@ -1,6 +1,6 @@
 """Book: what is known of a model besides what its vendor says: the operator's word first, then the published price list."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -41,6 +41,7 @@ class Book:
         self._published = published
         self._clock = clock
         self._kept: dict[Target, tuple[float, Facts]] = {}
+        self._learnt: dict[Target, Facts] = {}
 
     def at_hand(self, target: Target) -> Facts | None:
         """What is known, if that was asked a short while ago; None: ask `facts`. Costs half a microsecond."""
@@ -50,7 +51,12 @@ class Book:
     def recalled(self, target: Target) -> Facts:
         """What was known when somebody asked last, however long ago; UNKNOWN when nobody has. For choosing, which cannot wait."""
         kept = self._kept.get(target)
-        return UNKNOWN if kept is None else kept[1]
+        return self._learnt.get(target, UNKNOWN) if kept is None else kept[1]
+
+    async def learn(self, targets: Iterable[Target]) -> None:
+        """Look up the targets that configuration names, so that `recalled` knows of them before the first call."""
+        for target in targets:
+            self._learnt[target] = await self.facts(target)
 
     async def facts(self, target: Target) -> Facts:
         """What is known of a model. The first question of all takes a fifth of a second: the price list is read then."""

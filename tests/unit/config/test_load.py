@@ -158,7 +158,7 @@ def test_a_targets_model_must_be_among_those_that_the_provider_lists(load: Confi
 
 def test_an_alias_is_one_target_or_several(load: Configured) -> None:
     models = load("models: {one: echo/a, two: {targets: [echo/a, echo/b]}}\ndefault_model: two").models
-    assert [models[name].targets for name in ("one", "two")] == [["echo/a"], ["echo/a", "echo/b"]]
+    assert [[target.model for target in models[name].targets] for name in ("one", "two")] == [["echo/a"], ["echo/a", "echo/b"]]
 
 
 def test_secrets_do_not_show_themselves(bare: Bare) -> None:
