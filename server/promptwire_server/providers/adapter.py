@@ -1,6 +1,7 @@
 """Adapter: a provider made of a dialect that translates and an upstream that waits."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TypeVar
 
 import orjson
 
@@ -15,9 +16,11 @@ from promptwire_server.providers.answer import Answer
 from promptwire_server.providers.asked import missing
 from promptwire_server.providers.attempt import Try
 from promptwire_server.providers.counts import note_estimate
+from promptwire_server.providers.credentials import Key, KeyRing
 from promptwire_server.providers.dialect import Dialect, Embedded, Refusal, Wire
 from promptwire_server.providers.failed import failed
 from promptwire_server.providers.json_value import Json, JsonObject, too_deep
+from promptwire_server.providers.limits_headers import rate_limits
 from promptwire_server.providers.reading import Reading
 from promptwire_server.providers.upstream import Answer as Response
 from promptwire_server.providers.upstream import Bounds, Request, Stream, Upstream
@@ -27,12 +30,22 @@ _LIST_S = 30.0  # patience for what is asked besides answers
 _SUCCESS = 200
 _JSON = "application/json"
 
+T = TypeVar("T")
+
 
 class Adapter:
     """One account at one vendor."""
 
     def __init__(
-        self, name: str, upstream: Upstream, dialect: Dialect, *, clock: Clock, bounds: Bounds | None = None, models: Sequence[str] = ()
+        self,
+        name: str,
+        upstream: Upstream,
+        dialect: Dialect,
+        *,
+        clock: Clock,
+        bounds: Bounds | None = None,
+        models: Sequence[str] = (),
+        ring: KeyRing | None = None,
     ) -> None:
         self.name = name
         self._upstream = upstream
@@ -40,15 +53,14 @@ class Adapter:
         self._clock = clock
         self._bounds = bounds or Bounds()
         self._models = tuple(models)  # to list, instead of asking the vendor
+        self._ring = ring  # None: one key or none, which the upstream shows by itself
 
     async def __call__(self, call: Call) -> Reply:
         """See Provider."""
         wire, answer = self._dialect.ask(call)
-        request = _request(wire, call.deadline_s)
-        with Try(call, self.name, answer.model, self._clock) as attempt:
-            if call.stream:
-                return await self._streamed(request, answer, attempt)
-            return Reply.whole(await self._whole(request, answer, attempt))
+        if self._ring is None:
+            return await self._ask(wire, answer, None)
+        return await self._ring.lend(answer.model, call.trail.attempts, lambda key: self._ask(wire, answer, key))
 
     async def embed(self, call: EmbedCall) -> pb.EmbedResponse:
         """See Provider. Batches go one after the other: all at once would only meet the vendor's rate limit."""
@@ -58,13 +70,17 @@ class Adapter:
         response = pb.EmbedResponse(provider=self.name, model=call.model)
         texts, most = call.request.texts, embeddings.most_texts
         wire = embeddings.to_wire(call)
-        with Try(call.call, self.name, call.model, self._clock) as attempt:
-            for start in range(0, len(texts), most):
-                batch = texts[start : start + most]
-                found = await self._upstream.fetch(_request(wire(batch), call.call.deadline_s))
-                attempt.named(found.headers.get(self._dialect.request_id, ""))
-                self._add(embeddings.from_wire(self._value(found, call.model)), batch, call, response)
-            attempt.answered()
+
+        async def ask(key: Key | None) -> None:
+            with Try(call.call, self.name, call.model, self._clock) as attempt:
+                for start in range(len(response.embeddings), len(texts), most):
+                    batch = texts[start : start + most]
+                    found = await self._upstream.fetch(_request(wire(batch), call.call.deadline_s, key))
+                    self._hear(call.call, found.headers, attempt, key)
+                    self._add(embeddings.from_wire(self._value(self._accepted(found, call.model, key))), batch, call, response)
+                attempt.answered()
+
+        await self._lent(ask, call.model, call.call.trail.attempts)
         note_estimate(call.usage, call.call.trail.notices, said_something=False)
         self._note_length(call, response)
         response.usage.CopyFrom(call.usage)
@@ -118,45 +134,75 @@ class Adapter:
         return model
 
     async def _fetch_list(self, wire: Wire) -> JsonObject:
-        found = await self._upstream.fetch(_request(wire, self._clock.monotonic() + _LIST_S))
-        value = self._value(found, "models")
-        return {"data": value} if isinstance(value, list) else self._object(found, "models")  # Together's list is bare
+        found = await self._found(wire, self._clock.monotonic() + _LIST_S, "models")
+        value = self._value(found)
+        return {"data": value} if isinstance(value, list) else self._object(found)  # Together's list is bare
 
     async def _fetch(self, wire: Wire, deadline_s: float, model: str) -> JsonObject:
-        return self._object(await self._upstream.fetch(_request(wire, deadline_s)), model)
+        return self._object(await self._found(wire, deadline_s, model))
 
-    async def _whole(self, request: Request, answer: Answer, attempt: Try) -> pb.ChatResponse:
+    async def _found(self, wire: Wire, deadline_s: float, model: str) -> Response:
+        async def ask(key: Key | None) -> Response:
+            return self._accepted(await self._upstream.fetch(_request(wire, deadline_s, key)), model, key)
+
+        return await self._lent(ask, model)
+
+    async def _lent(self, ask: Callable[[Key | None], Awaitable[T]], model: str, attempts: Sequence[pb.Attempt] = ()) -> T:
+        return await (ask(None) if self._ring is None else self._ring.lend(model, attempts, ask))
+
+    async def _ask(self, wire: Wire, answer: Answer, key: Key | None) -> Reply:
+        call = answer.call
+        request = _request(wire, call.deadline_s, key)
+        with Try(call, self.name, answer.model, self._clock) as attempt:
+            if call.stream:
+                return await self._streamed(request, answer, attempt, key)
+            return Reply.whole(await self._whole(request, answer, attempt, key))
+
+    async def _whole(self, request: Request, answer: Answer, attempt: Try, key: Key | None) -> pb.ChatResponse:
         found = await self._upstream.fetch(request)
-        attempt.named(found.headers.get(self._dialect.request_id, ""))
-        response = answer.whole(self._object(found, answer.model))
+        self._hear(answer.call, found.headers, attempt, key)
+        response = answer.whole(self._object(self._accepted(found, answer.model, key)))
         attempt.answered()
         return response
 
-    def _object(self, found: Response, model: str) -> JsonObject:
-        value = self._value(found, model)
+    def _hear(self, call: Call, headers: Mapping[str, str], attempt: Try, key: Key | None) -> None:
+        """Keep what a head tells. Of several keys each has limits of its own, and goes by them itself."""
+        attempt.named(headers.get(self._dialect.request_id, ""))
+        limits = rate_limits(headers, self._clock.time())
+        if limits and call.target is not None:
+            if key is None:
+                call.trail.limits[call.target] = limits
+            else:
+                key.hears(call.target.model, limits, self._clock.monotonic())
+
+    def _accepted(self, found: Response, model: str, key: Key | None) -> Response:
+        if found.status != _SUCCESS:
+            raise self._refused(found, model, key)
+        return found
+
+    def _object(self, found: Response) -> JsonObject:
+        value = self._value(found)
         if not isinstance(value, dict) or too_deep(found.body, value):
             raise failed(self.name, "its answer is not a JSON object; check base_url", http_status=_SUCCESS)
         return value
 
-    def _value(self, found: Response, model: str) -> Json:
-        if found.status != _SUCCESS:
-            raise self._refused(found, model)
+    def _value(self, found: Response) -> Json:
         try:
             value: Json = orjson.loads(found.body)
         except orjson.JSONDecodeError:
             raise failed(self.name, "its answer is not JSON; check base_url", http_status=_SUCCESS) from None
         return value
 
-    async def _streamed(self, request: Request, answer: Answer, attempt: Try) -> Reply:
+    async def _streamed(self, request: Request, answer: Answer, attempt: Try, key: Key | None) -> Reply:
         stream = await self._upstream.open(request)
         opened = False
         try:
-            attempt.named(stream.headers.get(self._dialect.request_id, ""))
+            self._hear(answer.call, stream.headers, attempt, key)
             if stream.status != _SUCCESS:
-                raise self._refused(await _read(stream, _ERROR_BYTES), answer.model)
+                raise self._refused(await _read(stream, _ERROR_BYTES), answer.model, key)
             if stream.headers.get("content-type", "").startswith(_JSON):
                 # It was asked to stream and does not: some servers behave so with some models.
-                response = answer.whole(self._object(await _read(stream, self._bounds.body_bytes), answer.model))
+                response = answer.whole(self._object(await _read(stream, self._bounds.body_bytes)))
                 attempt.answered()
                 return Reply.whole(response)
             reading = Reading(stream, self._dialect.parser(self._bounds), answer, attempt)
@@ -167,12 +213,16 @@ class Adapter:
             if not opened:
                 stream.close()
 
-    def _refused(self, found: Response, model: str) -> PromptwireError:
-        return self._dialect.refused(Refusal(found.status, found.headers, found.body, model, self._clock.time()))
+    def _refused(self, found: Response, model: str, key: Key | None) -> PromptwireError:
+        error = self._dialect.refused(Refusal(found.status, found.headers, found.body, model, self._clock.time()))
+        if key is not None:
+            error.message += f" (key {key.number})"
+        return error
 
 
-def _request(wire: Wire, deadline_s: float) -> Request:
-    return Request(wire.method, wire.path, deadline_s, wire.body, wire.headers)
+def _request(wire: Wire, deadline_s: float, key: Key | None) -> Request:
+    headers = wire.headers if key is None else {**key.headers(), **wire.headers}
+    return Request(wire.method, wire.path, deadline_s, wire.body, headers)
 
 
 async def _read(stream: Stream, limit_bytes: int) -> Response:

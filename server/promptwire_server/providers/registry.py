@@ -13,6 +13,7 @@ from promptwire_server.providers.anthropic.dialect import Anthropic
 from promptwire_server.providers.anthropic.headers import headers as anthropic_headers
 from promptwire_server.providers.azure.dialect import Azure
 from promptwire_server.providers.azure.headers import headers as azure_headers
+from promptwire_server.providers.credentials import KeyRing
 from promptwire_server.providers.dialect import Dialect
 from promptwire_server.providers.echo import Echo
 from promptwire_server.providers.gemini.dialect import Gemini
@@ -76,19 +77,25 @@ def _over_http(name: str, settings: HttpSettings, clock: Clock, ids: Ids) -> Pro
     if not base_url:
         raise ValueError(f'providers.{name}.base_url: is needed, since "{name}" is no vendor whose address is known')
     speaker = SPEAKERS[settings.dialect]
+    ring = _ring(name, speaker, settings, clock) if len(settings.keys) > 1 else None
     endpoint = Endpoint(
         name=name,
         base_url=base_url,
         headers={},
-        secret_headers=partial(_secret_headers, speaker, settings),
+        secret_headers=partial(_secret_headers, speaker, settings.with_key(settings.keys[0] if settings.keys and ring is None else None)),
         timeouts=settings.timeouts,
         bounds=settings.bounds,
         max_connections=settings.max_connections,
         proxy=settings.proxy,
         tls=settings.tls,
     )
+    upstream = AiohttpUpstream(endpoint, clock)
     dialect = speaker.dialect(name, settings, vendor.facts if vendor else ANY, ids)
-    return Adapter(name, AiohttpUpstream(endpoint, clock), dialect, clock=clock, bounds=settings.bounds, models=settings.models)
+    return Adapter(name, upstream, dialect, clock=clock, bounds=settings.bounds, models=settings.models, ring=ring)
+
+
+def _ring(name: str, speaker: Speaker, settings: HttpSettings, clock: Clock) -> KeyRing:
+    return KeyRing(name, settings.keys, lambda key: speaker.headers(settings.with_key(key)), clock)
 
 
 def _secret_headers(speaker: Speaker, settings: HttpSettings) -> Mapping[str, str]:

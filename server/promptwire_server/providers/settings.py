@@ -1,7 +1,7 @@
 """Settings of providers that are reached over HTTP."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from promptwire_server.core.secret import Secret
 from promptwire_server.providers.upstream import Bounds, Timeouts, Tls
@@ -14,6 +14,7 @@ class HttpSettings:
     dialect: str  # one of registry.SPEAKERS
     vendor: str = ""  # a row of vendors.VENDORS; default: see vendors.vendor_of
     api_key: Secret | None = None
+    api_keys: Sequence[Secret] = ()  # further ones, which take turns with it
     base_url: str | None = None  # default: the vendor's
     headers: Mapping[str, Secret] = field(default_factory=dict)  # besides the credential's
     models: Sequence[str] = ()  # to list, instead of asking the vendor
@@ -23,3 +24,12 @@ class HttpSettings:
     max_connections: int = 256
     proxy: Secret | None = None
     tls: Tls = field(default_factory=Tls)
+
+    @property
+    def keys(self) -> Sequence[Secret]:
+        """All keys there are."""
+        return (*(() if self.api_key is None else (self.api_key,)), *self.api_keys)
+
+    def with_key(self, key: Secret | None) -> "HttpSettings":
+        """The same with this key alone, or with none."""
+        return replace(self, api_key=key, api_keys=())

@@ -160,7 +160,8 @@ async def test_a_closed_target_refuses_until_the_vendors_time(store: Limits, clo
     other.close_for(2.0)
     clock.advance(3.0)
     refusal = await refused(store, OPEN)
-    assert (refusal.cause, refusal.retry_after_s) == ("closed", pytest.approx(4.0))
+    assert refusal.cause == "closed"
+    assert refusal.retry_after_s == pytest.approx(4.0)
     await taken(store, Scope("openai/other"))
     clock.advance(4.0)
     await taken(store, OPEN)
@@ -171,7 +172,8 @@ async def test_what_the_vendor_says_is_left_is_taken_and_no_more(store: Limits, 
     await taken(store, OPEN)
     await taken(store, OPEN)
     refusal = await refused(store, OPEN)
-    assert (refusal.cause, refusal.retry_after_s) == ("vendor", pytest.approx(1.0))
+    assert refusal.cause == "vendor"
+    assert refusal.retry_after_s == pytest.approx(1.0)
     clock.advance(1.0)
     await taken(store, OPEN)
     assert (await refused(store, OPEN)).cause == "vendor"
