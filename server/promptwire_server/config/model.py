@@ -145,7 +145,11 @@ class ApiKey(Section):
     """A credential of a program that calls this server."""
 
     name: Name = Field(description="Who this is, for logs and audit. Unique.", examples=["search-backend"])
-    tenant: Name = Field("default", description="The tenant that the key belongs to.", examples=["default", "shop"])
+    tenant: Name | None = Field(
+        "default",
+        description="The tenant that the key belongs to. null: none, which makes it an operator's key: it may see and steer the server.",
+        examples=["default", "shop", None],
+    )
     key: SecretText | None = Field(
         None, description=f"The key, at least {_MIN_KEY_CHARACTERS} characters. Either this or key_file.", examples=["${SEARCH_KEY}"]
     )

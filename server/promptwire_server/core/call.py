@@ -10,8 +10,9 @@ from promptwire_server.core.limits import RateLimits
 class Principal:
     """Who asks: proved by a credential, never by a field of the request."""
 
-    tenant: str
+    tenant: str  # empty: of none
     name: str
+    operator: bool = False  # may see and steer the server itself
 
 
 ANONYMOUS = Principal(tenant="default", name="anonymous")

@@ -14,6 +14,8 @@ COST: Final = "promptwire_cost_nano_usd"
 WORKERS: Final = "promptwire_workers_ready"
 WORKER_RESTARTS: Final = "promptwire_worker_restarts"
 ATTEMPTS: Final = "promptwire_upstream_attempts"
+BREAKER_STATE: Final = "promptwire_breaker_state"
+TARGET_IN_FLIGHT: Final = "promptwire_target_in_flight"
 OTHER_RPC: Final = "other"  # label of RPCs that the contract does not have: callers could make up any number
 OTHER_MODEL: Final = "other"  # label of models beyond the bound
 
@@ -38,10 +40,16 @@ JOURNAL_FAILING: Final = "journal.failing"
 SECRET_ROTATED: Final = "secret.rotated"  # noqa: S105 - the name of an event
 SECRET_FAILING: Final = "secret.failing"  # noqa: S105 - the name of an event: it cannot be read anew; the value read before is still in use
 SECRET_RECOVERED: Final = "secret.recovered"  # noqa: S105 - the name of an event
+BREAKER_CHANGED: Final = "breaker.changed"  # field "state": closed, half_open, open
+BREAKER_RESET: Final = "breaker.reset"  # by an operator
+PROVIDER_ENABLED: Final = "provider.enabled"  # by an operator
+PROVIDER_DISABLED: Final = "provider.disabled"  # by an operator
+PROBES_FAILING: Final = "probes.failing"  # health probes, by a bug of ours or of a provider's class
 CONFIG_NOTICE: Final = "config.notice"
 LIBRARY: Final = "library"  # a line of a library's: grpc, asyncio, aiohttp
 
-# Log fields that every line of a call has.
+# Log fields.
+PRINCIPAL: Final = "principal"  # who asked
 REQUEST_ID: Final = "request_id"
 TRACE_ID: Final = "trace_id"
 RUN_ID: Final = "run_id"

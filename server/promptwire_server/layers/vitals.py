@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from promptwire import v1 as pb
 from promptwire_server.core.clock import Clock
-from promptwire_server.layers.histogram import Histogram, Summary
+from promptwire_server.layers.histogram import Histogram
 from promptwire_server.layers.rolling import Rolling
 
 WINDOW_S = 300.0  # what "lately" is
@@ -32,6 +32,12 @@ class Counts:
     calls: int = 0
     failures: int = 0  # of the calls
     limited: int = 0  # of the failures: by the vendor's rate limit
+
+    def add(self, other: "Counts") -> None:
+        """Count those too."""
+        self.calls += other.calls
+        self.failures += other.failures
+        self.limited += other.limited
 
     @property
     def error_rate(self) -> float:
@@ -105,16 +111,18 @@ class Vitals:
 
     def counts(self) -> Counts:
         """Calls that ended lately."""
-        found = [slot.counts for slot in self._slots.recent(self._clock.monotonic())]
-        return Counts(sum(each.calls for each in found), sum(each.failures for each in found), sum(each.limited for each in found))
+        counts = Counts()
+        for slot in self._slots.recent(self._clock.monotonic()):
+            counts.add(slot.counts)
+        return counts
 
-    def latency(self) -> Summary | None:
+    def latency(self) -> Histogram:
         """From asking to the end of the answer, of calls that succeeded lately."""
-        return Histogram.together(slot.latency for slot in self._slots.recent(self._clock.monotonic())).summary()
+        return Histogram.together(slot.latency for slot in self._slots.recent(self._clock.monotonic()))
 
-    def first_token(self) -> Summary | None:
+    def first_token(self) -> Histogram:
         """From asking to the first token, of streamed calls that succeeded lately."""
-        return Histogram.together(slot.first_token for slot in self._slots.recent(self._clock.monotonic())).summary()
+        return Histogram.together(slot.first_token for slot in self._slots.recent(self._clock.monotonic()))
 
     def began(self, took_s: float, now_s: float) -> None:
         """An answer has begun, now; a whole one is there. The time is the caller's, who has just looked: half a microsecond a call."""

@@ -15,7 +15,7 @@ class ApiKey:
     """A key and whose it is."""
 
     name: str
-    tenant: str
+    tenant: str | None  # None: an operator's, of no tenant
     key: str
 
     def __repr__(self) -> str:
@@ -25,7 +25,9 @@ class ApiKey:
 class Authenticator:
     """Knows the keys. Without any, and without client certificates, everybody is the anonymous principal of the default tenant."""
 
-    def __init__(self, keys: Iterable[ApiKey] = (), *, certificates: bool = False) -> None:
+    def __init__(self, keys: Iterable[ApiKey] = (), *, certificates: bool = False, anonymous: Principal = ANONYMOUS) -> None:
+        """`anonymous` is who everybody is then: an operator too where only this machine is listened to."""
+        self.anonymous = anonymous
         self._pepper = secrets.token_bytes(32)
         self._principals: Mapping[bytes, Principal] = {}
         self._certificates = certificates
@@ -33,7 +35,9 @@ class Authenticator:
 
     def renew(self, keys: Iterable[ApiKey]) -> None:
         """Only these keys are let in from now on. Any thread may call it: callers meet the old ones or the new."""
-        self._principals = {self._digest(key.key): Principal(tenant=key.tenant, name=key.name) for key in keys}
+        self._principals = {
+            self._digest(key.key): Principal(tenant=key.tenant or "", name=key.name, operator=key.tenant is None) for key in keys
+        }
 
     @property
     def required(self) -> bool:
@@ -60,7 +64,7 @@ class Authenticator:
             return Principal(ANONYMOUS.tenant, name)
         if self._certificates:
             raise CredentialInvalid("the client certificate has no common name; use one that has")
-        return ANONYMOUS
+        return self.anonymous
 
     def _digest(self, key: str) -> bytes:
         return hmac.digest(self._pepper, key.encode(), hashlib.sha256)

@@ -1,16 +1,12 @@
 """ModelService: what models there are."""
 
-import base64
-import binascii
 from collections.abc import Sequence
 from typing import Protocol
 
 from promptwire import v1 as pb
 from promptwire_server.core.errors import InvalidRequest
 from promptwire_server.rpc.exchange import Exchange
-
-_DEFAULT_PAGE = 100
-_MAX_PAGE = 1000
+from promptwire_server.rpc.paging import bad_token, page_size, text_of, token_of
 
 
 class Catalog(Protocol):
@@ -34,7 +30,7 @@ class ModelService:
     async def ListModels(self, request: pb.ListModelsRequest, exchange: Exchange) -> pb.ListModelsResponse:  # noqa: N802 - the contract's name
         """A page of models."""
         tenant = exchange.principal.tenant
-        size = _page_size(request.page_size)
+        size = page_size(request.page_size)
         start = _after(request.page_token)
         models = [m for m in await self._catalog.models(tenant) if request.provider in ("", m.provider)]
         following = [m for m in models if _position(m) > start] if start else models
@@ -54,22 +50,13 @@ def _position(model: pb.Model) -> tuple[bool, str]:
 
 
 def _token(last: pb.Model) -> str:
-    return base64.urlsafe_b64encode(f"{'a' if last.targets else 'm'}{last.name}".encode()).decode()
+    return token_of(f"{'a' if last.targets else 'm'}{last.name}")
 
 
 def _after(token: str) -> tuple[bool, str] | None:
-    if not token:
+    text = text_of(token)
+    if not text:
         return None
-    try:
-        text = base64.urlsafe_b64decode(token.encode()).decode()
-    except (binascii.Error, ValueError):
-        text = ""
-    if text[:1] not in ("a", "m"):
-        raise InvalidRequest.at("page_token", "is not a token of this server; send next_page_token as it came, or nothing")
+    if text[0] not in ("a", "m"):
+        raise bad_token()
     return (text[0] == "m", text[1:])
-
-
-def _page_size(asked: int) -> int:
-    if asked < 0:
-        raise InvalidRequest.at("page_size", f"must be 1 to {_MAX_PAGE}, got {asked}")
-    return min(asked or _DEFAULT_PAGE, _MAX_PAGE)

@@ -9,7 +9,7 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
-from promptwire_server.core.call import ANONYMOUS, Principal
+from promptwire_server.core.call import Principal
 from promptwire_server.core.clock import Clock
 from promptwire_server.core.errors import (
     CallCancelled,
@@ -94,7 +94,7 @@ class GrpcExchange:
         """Who asks."""
         authenticator = self._edge.authenticator
         if not authenticator.required:
-            return ANONYMOUS
+            return authenticator.anonymous
         names = self._context.auth_context().get("x509_common_name", ())
         return authenticator.principal(self.metadata, next((name.decode("utf-8", "replace") for name in names), None))
 

@@ -16,7 +16,13 @@ def vitals(clock: ManualClock) -> Vitals:
 
 
 def test_a_new_one_says_nothing(vitals: Vitals, clock: ManualClock) -> None:
-    assert (vitals.latency_s, vitals.usual_s(), vitals.counts(), vitals.latency(), vitals.first_token()) == (0, None, Counts(), None, None)
+    assert (vitals.latency_s, vitals.usual_s(), vitals.counts(), vitals.latency().summary(), vitals.first_token().summary()) == (
+        0,
+        None,
+        Counts(),
+        None,
+        None,
+    )
     assert (vitals.last_success_s, vitals.counts().error_rate) == (None, 0)
 
 
@@ -75,7 +81,7 @@ def test_what_is_older_than_the_window_is_forgotten(vitals: Vitals, clock: Manua
     clock.advance(WINDOW_S * 0.89)
     assert (vitals.counts(), vitals.usual_s()) == (Counts(10, 5, 0), 1.0)
     clock.advance(WINDOW_S * 0.11)
-    assert (vitals.counts(), vitals.usual_s(), vitals.latency(), vitals.first_token()) == (Counts(), None, None, None)
+    assert (vitals.counts(), vitals.usual_s(), vitals.latency().summary(), vitals.first_token().summary()) == (Counts(), None, None, None)
     assert (vitals.consecutive_failures, len(vitals.failures)) == (1, 5)  # these are not of the window
 
 

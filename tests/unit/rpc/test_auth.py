@@ -106,3 +106,15 @@ async def test_a_call_without_a_known_key_is_unauthenticated(guarded: Running, m
     failed = await failure(guarded.chat(metadata=metadata))
     assert (failed.code, failed.reason, failed.details.pushback) == (grpc.StatusCode.UNAUTHENTICATED, "CREDENTIAL_INVALID", "-1")
     assert "pw-secret" not in failed.message + str(failed.details)
+
+
+def test_a_key_of_no_tenant_is_an_operators() -> None:
+    keys = Authenticator([KEY, ApiKey(name="ops", tenant=None, key="pw-secret-3")])
+    assert keys.principal({"x-api-key": "pw-secret-3"}, None) == Principal(tenant="", name="ops", operator=True)
+    assert not keys.principal({"x-api-key": "pw-secret-1"}, None).operator
+
+
+def test_without_keys_everybody_may_be_an_operator_but_only_where_that_is_said() -> None:
+    local = Authenticator(anonymous=Principal("default", "anonymous", operator=True))
+    assert (local.principal({}, None).operator, Authenticator().principal({}, None).operator) == (True, False)
+    assert not Authenticator(certificates=True).principal({}, "client.example").operator
