@@ -242,6 +242,7 @@ def _http(section: sections.Remote) -> HttpSettings:
         dialect=section.kind,
         vendor=section.vendor or "",
         api_key=section.secret,
+        api_keys=section.api_keys,
         base_url=section.base_url,
         options=section.options(),
         headers=section.headers,

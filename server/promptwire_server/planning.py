@@ -48,7 +48,12 @@ def provider_limits(settings: Settings) -> dict[str, ProviderLimits]:
             at = target_of(target.model)
             if limits.any:
                 found[at.provider][at.model] = limits
-    return {name: ProviderLimits(models=models) for name, models in found.items()}
+    return {name: ProviderLimits(_whole(settings, name), models) for name, models in found.items()}
+
+
+def _whole(settings: Settings, provider: str) -> TargetLimits:
+    """Those of all models of a provider together; only providers over HTTP have keys for them."""
+    return TargetLimits(*(getattr(settings.providers.get(provider), key, None) for key in LIMITS))
 
 
 def _alias(section: Section, targets: Mapping[str, tuple[Target, ...]]) -> Alias:

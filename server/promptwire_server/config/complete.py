@@ -95,7 +95,7 @@ class Completion:
             if file is not None:
                 found[key] = self._secret(file, (*at, f"{key}_file"))
         shown = any(getattr(provider, key, None) is not None for key in ("api_key", "api_key_file", "token", "token_file"))
-        if not shown and vendor and vendor.key_variables and base_url == (vendor.base_url or base_url):
+        if not (shown or provider.api_keys) and vendor and vendor.key_variables and base_url == (vendor.base_url or base_url):
             variable = f", or set {vendor.key_variables[0]}" if vendor.name == name else ""
             self._fault(at, f"has no key: write `api_key` or `api_key_file`{variable}")
         return provider.model_copy(update=found)

@@ -51,6 +51,23 @@ class Remote(Section):
     api_key_file: Path | None = Field(
         None, description="A file that holds the key. Either this or api_key.", examples=["/run/secrets/openai"]
     )
+    api_keys: list[SecretText] = Field(
+        default_factory=list,
+        description="Further keys, of other accounts. All keys take turns; one that is limited or whose account is empty is passed over.",
+        examples=[["${OPENAI_API_KEY_2}", "vault:secret/data/openai#third"]],
+    )
+    max_in_flight: int | None = Field(
+        None, ge=1, le=1_000_000, description="Calls to all its models at the same time. Default: any number.", examples=[100]
+    )
+    requests_per_minute: int | None = Field(
+        None, ge=1, description="Requests to all its models within any minute. Default: any number.", examples=[5000]
+    )
+    tokens_per_minute: int | None = Field(
+        None,
+        ge=1,
+        description="Tokens of prompts and answers, of all its models, within any minute. Default: any number.",
+        examples=[2_000_000],
+    )
     headers: dict[str, SecretText] = Field(
         default_factory=dict, description="Headers to add to every request.", examples=[{"x-team": "search"}]
     )

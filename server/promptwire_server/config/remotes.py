@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from promptwire_server.config.model import File
 from promptwire_server.config.providers import Azure, Remote
 from promptwire_server.config.settings import KeyPath
+from promptwire_server.core.secret import Credential, Secret
 
 Finding = tuple[KeyPath, str]
 FILES = ("ca_file", "cert_file", "key_file")
@@ -23,6 +24,7 @@ def provider_keys(file: File) -> Iterator[Finding]:
     for at, provider in remotes(file):
         if provider.api_key is not None and provider.api_key_file is not None:
             yield at, "has both `api_key` and `api_key_file`; keep one"
+        yield from (((*at, *path), message) for path, message in _repeated(provider))
         if isinstance(provider, Azure):
             yield from ((at, message) for message in _tokens(provider))
 
@@ -39,10 +41,27 @@ def provider_tls(file: File) -> Iterator[Finding]:
             yield (*at, "key_file"), f"{provider.key_file} and {provider.cert_file} are no PEM key and its certificate ({why})"
 
 
+def _repeated(provider: Remote) -> Iterator[Finding]:
+    """Keys that stand there twice would be asked twice in a row when they are refused."""
+    seen = [] if provider.api_key is None else [provider.api_key]
+    for position, key in enumerate(provider.api_keys):
+        if any(_same(key, other) for other in seen):
+            yield ("api_keys", str(position)), "is a key that stands there before; each goes once, `api_key` included"
+        seen.append(key)
+
+
+def _same(key: Secret, other: Secret) -> bool:
+    if isinstance(key, Credential) and isinstance(other, Credential):
+        return key.reference == other.reference
+    return key == other
+
+
 def _tokens(provider: Azure) -> Iterator[str]:
     if provider.token is not None and provider.token_file is not None:
         yield "has both `token` and `token_file`; keep one"
-    if (provider.token or provider.token_file) and (provider.api_key or provider.api_key_file):
+    # An empty list is no key; of a secret that is not fetched yet, nobody may ask whether it is empty.
+    has_key = provider.api_keys or not (provider.api_key is None and provider.api_key_file is None)
+    if has_key and not (provider.token is None and provider.token_file is None):
         yield "has both a key and a token; keep one"
 
 

@@ -94,7 +94,7 @@ def _add(tree: Tree, vendor: Vendor, given: _Given) -> list[str]:
     """Of a vendor whose accounts have an address each, a key alone is not enough: said as a notice."""
     at = ("providers", vendor.name)
     written = tree.section(*at)
-    keys = ("api_key", "api_key_file", "token", "token_file")
+    keys = ("api_key", "api_key_file", "api_keys", "token", "token_file")
     key = None if any(name in written for name in keys) else given.first(vendor.key_variables)
     url = None if "base_url" in written else given.first(vendor.url_variables)
     if key and not (url or vendor.base_url or written):
@@ -113,7 +113,7 @@ def _add_more(tree: Tree, vendor: Vendor, given: _Given) -> None:
     at = ("providers", vendor.name)
     section = tree.section(*at)
     for name, variables in vendor.more_variables.items() if section.get("kind") == vendor.dialect else ():
-        shown = name == "token" and any(key in section for key in ("api_key", "api_key_file", "token_file"))
+        shown = name == "token" and any(key in section for key in ("api_key", "api_key_file", "api_keys", "token_file"))
         if name not in section and not shown and (found := given.first(variables)):
             tree.put((*at, name), *found)
 
