@@ -132,6 +132,7 @@ from promptwire.v1.embedding_service_pb2 import (
 )
 from promptwire.v1.error_pb2 import (
     Attempt as Attempt,
+    AttemptTrail as AttemptTrail,
     ERROR_REASON_ALREADY_EXISTS as ERROR_REASON_ALREADY_EXISTS,
     ERROR_REASON_BLOCKED_INPUT as ERROR_REASON_BLOCKED_INPUT,
     ERROR_REASON_BLOCKED_OUTPUT as ERROR_REASON_BLOCKED_OUTPUT,
