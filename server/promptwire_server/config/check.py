@@ -10,7 +10,7 @@ from promptwire_server.config.model import File, Server
 from promptwire_server.config.providers import Script
 from promptwire_server.config.remotes import FILES, provider_keys, provider_tls, remotes
 from promptwire_server.config.settings import KeyPath
-from promptwire_server.config.units import Address
+from promptwire_server.config.units import Address, duration_text
 from promptwire_server.core.secret import Credential
 
 MIN_KEY_CHARACTERS = 20  # an API key of fewer can be guessed
@@ -139,6 +139,17 @@ def vault_opens(file: File) -> Iterator[Finding]:
         yield ("secrets", "vault"), f"needs one of {', '.join(LOGINS)}, since {referring[0]} is kept in Vault; or set VAULT_TOKEN"
 
 
+def times_fit(file: File) -> Iterator[Finding]:
+    """Of the times of retries and breakers, the longest is not shorter than the first, and a window lasts."""
+    retries, breaker = file.resilience.retries, file.resilience.breaker
+    if retries.max_delay_s < retries.base_delay_s:
+        yield ("resilience", "retries", "max_delay"), f"must not be less than base_delay ({duration_text(retries.base_delay_s)})"
+    if breaker.window_s <= 0:
+        yield ("resilience", "breaker", "window"), "must be more than 0s"
+    if breaker.probe_cap_s < breaker.probe_after_s:
+        yield ("resilience", "breaker", "probe_cap"), f"must not be less than probe_after ({duration_text(breaker.probe_after_s)})"
+
+
 def too_short(length: int) -> str:
     """That an API key can be guessed."""
     return f"is too easy to guess with {length} characters; use at least {MIN_KEY_CHARACTERS}, e.g. from `openssl rand -hex 24`"
@@ -157,6 +168,7 @@ CHECKS: tuple[tuple[frozenset[str], Check], ...] = (
     (frozenset({"providers"}), provider_keys),
     (frozenset({"providers"}), provider_tls),
     (frozenset({"secrets", "auth", "providers"}), vault_opens),
+    (frozenset({"resilience"}), times_fit),
 )
 
 
