@@ -172,12 +172,12 @@ class KeyRing:
         now_s = self.clock.monotonic()
         alive = [key for key in self.keys if not key.out_s(now_s)]
         waits = [key.rest_s(model, now_s) for key in alive]
-        if not waits or 0.0 in waits:
+        if not waits:
             return error
         if isinstance(error, UpstreamRateLimited):
             error.retry_after_s = min(waits)
             return error
-        return self._resting(alive, model, now_s)
+        return self._resting(alive, model, now_s) if min(waits) else error
 
     def _resting(self, alive: Sequence[Key], model: str, now_s: float) -> UpstreamRateLimited:
         wait_s = min(key.rest_s(model, now_s) for key in alive)
