@@ -32,5 +32,6 @@ def _embed_call(request: pb.EmbedRequest, exchange: Exchange) -> EmbedCall:
         trace_id=exchange.trace_id,
         deadline_s=exchange.deadline_s,
         arrival_s=exchange.arrival_s,
+        trail=exchange.trail,
     )
     return EmbedCall(request, call)

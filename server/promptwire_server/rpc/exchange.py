@@ -5,7 +5,7 @@ from typing import Protocol
 
 from google.protobuf.message import Message
 
-from promptwire_server.core.call import Principal
+from promptwire_server.core.call import Principal, Trail
 
 
 class Exchange(Protocol):
@@ -39,6 +39,11 @@ class Exchange(Protocol):
     @property
     def arrival_s(self) -> float:
         """When the RPC arrived, on the monotonic clock."""
+        ...
+
+    @property
+    def trail(self) -> Trail:
+        """What happens on the way is written here, by the call that is made of this RPC: an error tells what was tried before it."""
         ...
 
     def rename(self, request_id: str) -> None:

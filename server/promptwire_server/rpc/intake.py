@@ -23,5 +23,6 @@ def chat_call(request: pb.ChatRequest, exchange: Exchange, *, stream: bool, path
         deadline_s=exchange.deadline_s,
         arrival_s=exchange.arrival_s,
         stream=stream,
+        trail=exchange.trail,
         join=join,
     )

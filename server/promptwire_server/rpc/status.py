@@ -18,6 +18,10 @@ _MAX_METADATA_BYTES = 256  # a value of ErrorInfo.metadata
 _MAX_KEY_BYTES = 64
 _MAX_INFO_BYTES = 1024  # ErrorInfo; one more entry may go over it
 _ENTRY_BYTES = 700  # one violation at its longest, and the entry that says how many more there are
+_MOST_ATTEMPTS = 16  # more never fit
+_MAX_NAME_BYTES = 128  # in an attempt
+_PACKING_BYTES = 64  # the name of a detail's type, and the lengths
+_ATTEMPT_MESSAGE_BYTES = (256, 96)  # of an attempt's failure: as a rule, and where that is too much
 _DEFAULT_DELAY_S = 1.0  # for a retry where nobody knows better
 _MAX_DELAY_S = 86_400.0
 _QUOTAS = frozenset({pb.ERROR_REASON_RATE_LIMITED, pb.ERROR_REASON_BUDGET_EXHAUSTED})
@@ -38,16 +42,22 @@ def shortened(text: str, max_bytes: int) -> str:
     return encoded[: max_bytes - 3].decode("utf-8", "ignore") + "…"
 
 
-def trailers_of(error: PromptwireError, facts: Mapping[str, str]) -> tuple[tuple[str, str | bytes], ...]:
+def trailers_of(
+    error: PromptwireError, facts: Mapping[str, str], attempts: Sequence[pb.Attempt] = ()
+) -> tuple[tuple[str, str | bytes], ...]:
     """The trailing metadata of a failed RPC: rich details, and whether a client's own retry policy may try again.
 
-    `facts` are of this RPC rather than of the error: its request_id, how far it came. They win over the error's metadata.
+    `facts` are of this RPC rather than of the error: its request_id, how far it came. They win over the error's metadata. `attempts` is
+    what was tried before it failed.
     """
     status = status_pb2.Status(code=error.code, message=shortened(error.message, _MAX_MESSAGE_BYTES))
-    for detail in _details(error, facts):
+    for detail in _details(error, facts, attempts):
         status.details.add().Pack(detail)
     if error.violations:
         status.details.add().Pack(_bad_request(error, _MAX_DETAILS_BYTES - status.ByteSize()))
+    trail = _trail(attempts, _MAX_DETAILS_BYTES - status.ByteSize() - _PACKING_BYTES)
+    if trail.attempts:
+        status.details.add().Pack(trail)
     return (
         ("grpc-status-details-bin", status.SerializeToString()),
         ("grpc-retry-pushback-ms", str(pushback_ms(error))),
@@ -69,9 +79,9 @@ def _delay_s(error: PromptwireError) -> float | None:
     return min(max(0.0, error.retry_after_s), _MAX_DELAY_S)
 
 
-def _details(error: PromptwireError, facts: Mapping[str, str]) -> Sequence[Message]:
-    """What is bounded in itself; the violations take the room that is left."""
-    details: list[Message] = [_error_info(error, facts)]
+def _details(error: PromptwireError, facts: Mapping[str, str], attempts: Sequence[pb.Attempt]) -> Sequence[Message]:
+    """What is bounded in itself; the violations take the room that is left, and then the trail."""
+    details: list[Message] = [_error_info(error, facts, _summed(attempts))]
     delay_s = _delay_s(error)
     if delay_s is not None:
         retry = error_details_pb2.RetryInfo()
@@ -84,11 +94,17 @@ def _details(error: PromptwireError, facts: Mapping[str, str]) -> Sequence[Messa
     return details
 
 
-def _error_info(error: PromptwireError, facts: Mapping[str, str]) -> error_details_pb2.ErrorInfo:
-    """Reason and facts; as many facts as fit, those of the RPC first."""
+def _error_info(error: PromptwireError, facts: Mapping[str, str], tried: Mapping[str, str]) -> error_details_pb2.ErrorInfo:
+    """Reason and facts; as many facts as fit, those of the RPC first. An error of many questions knows itself what they cost."""
     info = error_details_pb2.ErrorInfo(reason=error.reason_name, domain=DOMAIN)
     origin = error.origin
-    known = {**facts, "provider": origin.provider, "provider_code": origin.provider_code, "provider_request_id": origin.provider_request_id}
+    known = {
+        **facts,
+        **tried,
+        "provider": origin.provider,
+        "provider_code": origin.provider_code,
+        "provider_request_id": origin.provider_request_id,
+    }
     if origin.http_status is not None:
         known["http_status"] = str(origin.http_status)
     for key, value in {**known, **error.metadata, **facts}.items():
@@ -107,3 +123,34 @@ def _bad_request(error: PromptwireError, room_bytes: int) -> error_details_pb2.B
             break
         bad.field_violations.add(field=shortened(violation.field, 200), description=shortened(violation.message, 400))
     return bad
+
+
+def _summed(attempts: Sequence[pb.Attempt]) -> dict[str, str]:
+    """How many attempts were made, and what was billed for them as far as prices are known; nothing when there was none."""
+    summed = {"attempts": str(len(attempts))} if attempts else {}
+    costs = [attempt.cost.total_nano_usd for attempt in attempts if attempt.cost.HasField("total_nano_usd")]
+    return {**summed, "billed_nano_usd": str(sum(costs))} if costs else summed
+
+
+def _trail(attempts: Sequence[pb.Attempt], room_bytes: int) -> pb.AttemptTrail:
+    """As many of the newest attempts as fit; their messages are shortened before one is left out."""
+    trail = pb.AttemptTrail(attempts=attempts[-_MOST_ATTEMPTS:])
+    for max_bytes in _ATTEMPT_MESSAGE_BYTES:
+        for attempt in trail.attempts:
+            _bound(attempt, max_bytes)
+        if trail.ByteSize() <= room_bytes:
+            return trail
+    while trail.attempts and trail.ByteSize() > room_bytes:
+        del trail.attempts[0]
+    return trail
+
+
+def _bound(attempt: pb.Attempt, message_bytes: int) -> None:
+    """Cut what callers and vendors may make as long as they like."""
+    attempt.model = shortened(attempt.model, _MAX_NAME_BYTES)
+    attempt.chosen_because = shortened(attempt.chosen_because, _MAX_NAME_BYTES)
+    if attempt.HasField("failure"):
+        failure = attempt.failure
+        failure.message = shortened(failure.message, message_bytes)
+        failure.provider_code = shortened(failure.provider_code, _MAX_NAME_BYTES)
+        failure.field = shortened(failure.field, _MAX_NAME_BYTES)

@@ -9,7 +9,7 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
-from promptwire_server.core.call import Principal
+from promptwire_server.core.call import Principal, Trail
 from promptwire_server.core.clock import Clock
 from promptwire_server.core.errors import (
     CallCancelled,
@@ -57,6 +57,7 @@ class GrpcExchange:
         "_metadata",
         "_request_id",
         "_trace_id",
+        "_trail",
         "arrival_s",
         "blocked_since_s",
         "deadline_s",
@@ -72,6 +73,7 @@ class GrpcExchange:
         self._metadata: dict[str, str] | None = None
         self._request_id = ""
         self._trace_id = ""
+        self._trail: Trail | None = None
         self.arrival_s = edge.clock.monotonic()
         remaining_s = context.time_remaining()
         self.deadline_s = self.arrival_s + (edge.max_call_s if remaining_s is None else min(remaining_s, edge.max_call_s))
@@ -111,6 +113,13 @@ class GrpcExchange:
         if not self._trace_id:
             self._trace_id = _trace_id(self.metadata.get("traceparent", "")) or self._edge.ids.trace()
         return self._trace_id
+
+    @property
+    def trail(self) -> Trail:
+        """What happens on the way. Made when first asked for: most methods ask no model."""
+        if self._trail is None:
+            self._trail = Trail()
+        return self._trail
 
     def rename(self, request_id: str) -> None:
         """Go by the client's own request id."""
@@ -236,7 +245,9 @@ class Transport:
 
 
 async def _abort(context: Context, exchange: GrpcExchange, error: PromptwireError) -> None:
-    await context.abort(code_of(error), shortened(error.message, _MAX_DETAILS_BYTES), trailers_of(error, exchange.facts()))
+    await context.abort(
+        code_of(error), shortened(error.message, _MAX_DETAILS_BYTES), trailers_of(error, exchange.facts(), exchange.trail.attempts)
+    )
 
 
 def _nothing(response: Message | None) -> bytes | None:  # noqa: ARG001 - a Serialize's shape

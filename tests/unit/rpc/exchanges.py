@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from google.protobuf.message import Message
 
-from promptwire_server.core.call import ANONYMOUS, Principal
+from promptwire_server.core.call import ANONYMOUS, Principal, Trail
 
 
 @dataclass
@@ -17,6 +17,7 @@ class FakeExchange:
     trace_id: str = "0" * 31 + "1"
     deadline_s: float = 1e9
     arrival_s: float = 0.0
+    trail: Trail = field(default_factory=Trail)
     messages: list[Message] = field(default_factory=list)
 
     def rename(self, request_id: str) -> None:

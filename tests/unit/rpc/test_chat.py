@@ -81,6 +81,19 @@ async def test_a_whole_answer_that_breaks_may_be_asked_again(serve: Serve) -> No
     assert (failed.code, failed.reason, failed.details.pushback) == (grpc.StatusCode.UNAVAILABLE, "UPSTREAM_FAILED", "1000")
 
 
+async def test_a_failure_tells_what_was_tried(serve: Serve) -> None:
+    class Trying(Gateway):
+        async def __call__(self, call: Call) -> Reply:
+            call.trail.attempts.append(pb.Attempt(provider="p", model="m", chosen_because="first by priority"))
+            return await super().__call__(call)
+
+    edge = await served(serve, Trying(breaks_after=3))
+    for asked in (edge.chat(ASK), edge.events(ASK_STREAM)):
+        failed = await failure(asked)
+        assert [attempt.chosen_because for attempt in failed.details.trail.attempts] == ["first by priority"]
+        assert failed.details.info.metadata["attempts"] == "1"
+
+
 async def test_a_stream_that_breaks_says_how_far_it_came(serve: Serve) -> None:
     failed = await failure((await served(serve, Gateway(breaks_after=3))).events(ASK_STREAM))
     assert (failed.code, failed.reason, failed.details.pushback) == (grpc.StatusCode.UNAVAILABLE, "STREAM_INTERRUPTED", "-1")

@@ -69,7 +69,10 @@ async def test_health_has_its_list(reflecting: Running, version: str) -> None:
     assert {"Check", "Watch", "List"} <= {method.name for file in files for service in file.service for method in service.method}
 
 
-@pytest.mark.parametrize("symbol", ["google.rpc.ErrorInfo", "google.rpc.BadRequest", "google.rpc.RetryInfo", "google.rpc.QuotaFailure"])
+@pytest.mark.parametrize(
+    "symbol",
+    ["google.rpc.ErrorInfo", "google.rpc.BadRequest", "google.rpc.RetryInfo", "google.rpc.QuotaFailure", "promptwire.v1.AttemptTrail"],
+)
 async def test_the_details_of_errors_can_be_read(reflecting: Running, symbol: str) -> None:
     answer = await asked(reflecting, reflection.V1, question(file_containing_symbol=symbol))
     assert answer.file_descriptor_response.file_descriptor_proto

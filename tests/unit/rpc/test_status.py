@@ -1,10 +1,14 @@
 """The table from errors to statuses."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import grpc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from promptwire import v1 as pb
 from promptwire_server.core import errors
 from promptwire_server.core.errors import InvalidRequest, Origin, PromptwireError, RateLimited, TooLarge, UpstreamFailed, Violation
 from promptwire_server.rpc.status import code_of, shortened, trailers_of
@@ -45,8 +49,13 @@ TABLE = {
 NODES = {errors.CallerError, errors.CapacityError, errors.UpstreamError}  # of the tree; never raised themselves
 
 
-def sent(error: PromptwireError) -> Details:
-    return details(trailers_of(error, FACTS))
+def sent(error: PromptwireError, attempts: Sequence[pb.Attempt] = ()) -> Details:
+    return details(trailers_of(error, FACTS, attempts))
+
+
+def attempt(model: str = "m", message: str = "down", **more: Any) -> pb.Attempt:
+    failure = pb.Failure(code=14, reason=pb.ERROR_REASON_UPSTREAM_FAILED, message=message, provider="p")
+    return pb.Attempt(provider="p", model=model, failure=failure, **more)
 
 
 def kinds(base: type[PromptwireError] = PromptwireError) -> set[type[PromptwireError]]:
@@ -112,7 +121,53 @@ def test_violations_that_fit_are_all_told() -> None:
     assert [violation.field for violation in seen.bad.field_violations] == ["f0", "f1", "f2", "f3", "f4"]
 
 
+def test_everything_that_was_tried_is_told_in_order() -> None:
+    cost = pb.Cost(total_nano_usd=7)
+    tried = [attempt("a", cost=cost, chosen_because="first by priority"), attempt("b", cost=cost), attempt("c")]
+    seen = sent(UpstreamFailed("down"), tried)
+    assert list(seen.trail.attempts) == tried
+    assert seen.kinds == ["ErrorInfo", "RetryInfo", "AttemptTrail"]
+    assert (seen.info.metadata["attempts"], seen.info.metadata["billed_nano_usd"]) == ("3", "14")
+
+
+def test_without_attempts_nothing_is_said_of_them() -> None:
+    seen = sent(UpstreamFailed("down"))
+    assert ("AttemptTrail" in seen.kinds, set(seen.info.metadata)) == (False, {"request_id"})
+
+
+def test_an_error_that_knows_what_was_billed_is_believed() -> None:
+    seen = sent(UpstreamFailed("down", metadata={"billed_nano_usd": "100"}), [attempt(cost=pb.Cost(total_nano_usd=7))])
+    assert seen.info.metadata["billed_nano_usd"] == "100"
+
+
+def test_messages_are_shortened_before_an_attempt_is_left_out() -> None:
+    seen = sent(UpstreamFailed("down"), [attempt(str(number), "x" * 1000) for number in range(15)])
+    assert [each.model for each in seen.trail.attempts] == [str(number) for number in range(15)]
+    assert {len(each.failure.message.encode()) for each in seen.trail.attempts} == {96}
+
+
+def test_of_too_many_attempts_the_newest_are_told_and_all_are_counted() -> None:
+    seen = sent(UpstreamFailed("down"), [attempt(f"{number:03}", "x" * 1000, chosen_because="y" * 1000) for number in range(100)])
+    models = [each.model for each in seen.trail.attempts]
+    assert models == [f"{number:03}" for number in range(100 - len(models), 100)]
+    assert len(models) >= 5
+    assert seen.info.metadata["attempts"] == "100"
+
+
+def test_the_trail_of_the_call_is_left_as_it_is() -> None:
+    tried = [attempt(message="x" * 1000)] * 20
+    sent(UpstreamFailed("down"), tried)
+    assert {len(each.failure.message) for each in tried} == {1000}
+
+
+def test_what_is_wrong_with_the_request_comes_before_what_was_tried() -> None:
+    seen = sent(InvalidRequest.of(*(Violation(f"f{n}", "x" * 400) for n in range(30))), [attempt()])
+    assert seen.size_bytes < MAX_DETAILS_BYTES * 3 / 4
+    assert len(seen.bad.field_violations) > 1
+
+
 texts = st.text(st.characters(), max_size=20).map(lambda text: text * 200) | st.text(st.characters())  # half surrogate pairs too
+legible = texts.map(lambda text: text.encode("utf-8", "replace").decode())  # what a message can hold
 violations = st.builds(Violation, field=texts, message=texts)
 
 
@@ -122,11 +177,17 @@ violations = st.builds(Violation, field=texts, message=texts)
     metadata=st.dictionaries(texts, texts, max_size=30),
     found=st.lists(violations, max_size=30),
     delay_s=st.none() | st.floats(),
+    tried=st.lists(st.builds(attempt, legible, legible, chosen_because=legible, provider_request_id=legible), max_size=20),
 )
 def test_details_are_always_bounded(
-    kind: type[PromptwireError], message: str, metadata: dict[str, str], found: list[Violation], delay_s: float | None
+    kind: type[PromptwireError],
+    message: str,
+    metadata: dict[str, str],
+    found: list[Violation],
+    delay_s: float | None,
+    tried: list[pb.Attempt],
 ) -> None:
-    seen = sent(kind(message, metadata=metadata, violations=found, retry_after_s=delay_s))
+    seen = sent(kind(message, metadata=metadata, violations=found, retry_after_s=delay_s), tried)
     assert seen.size_bytes < MAX_DETAILS_BYTES
     assert seen.info.metadata["request_id"] == "req-1"
     assert bool(seen.bad.field_violations) is bool(found)

@@ -8,6 +8,8 @@ import grpc
 import pytest
 from google.rpc import error_details_pb2, status_pb2
 
+from promptwire import v1 as pb
+
 
 @dataclass
 class Details:
@@ -20,6 +22,7 @@ class Details:
     retry: error_details_pb2.RetryInfo = field(default_factory=error_details_pb2.RetryInfo)
     quota: error_details_pb2.QuotaFailure = field(default_factory=error_details_pb2.QuotaFailure)
     bad: error_details_pb2.BadRequest = field(default_factory=error_details_pb2.BadRequest)
+    trail: pb.AttemptTrail = field(default_factory=pb.AttemptTrail)
     status: status_pb2.Status = field(default_factory=status_pb2.Status)
 
 
@@ -45,7 +48,7 @@ def details(trailers: Iterable[tuple[str, str | bytes]]) -> Details:
     taken = Details(size_bytes=len(data), pushback=found.get("grpc-retry-pushback-ms"), status=status)  # type: ignore[arg-type]  # text
     for packed in status.details:
         taken.kinds.append(packed.type_url.rpartition(".")[2])
-        for known in (taken.info, taken.retry, taken.quota, taken.bad):
+        for known in (taken.info, taken.retry, taken.quota, taken.bad, taken.trail):
             packed.Unpack(known)
     return taken
 
