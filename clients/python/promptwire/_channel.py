@@ -7,6 +7,8 @@ from pathlib import Path
 
 import grpc
 
+Metadata = tuple[tuple[str, str], ...]
+
 VERSION = "0.1.0"  # of this distribution; a test compares it with pyproject.toml
 
 MAX_MESSAGE_BYTES = 64 << 20  # each way; the server's own limit is usually nearer, and server_info() tells it
@@ -93,7 +95,7 @@ def credentials(tls: Tls) -> grpc.ChannelCredentials:
     return grpc.ssl_channel_credentials(_read(tls.ca_file), _read(tls.key_file), _read(tls.cert_file))
 
 
-def metadata(api_key: str) -> tuple[tuple[str, str], ...]:
+def metadata(api_key: str) -> Metadata:
     """The metadata of every call. Raises ValueError for a key that no header can carry; the key itself is not shown."""
     if not api_key:
         return ()

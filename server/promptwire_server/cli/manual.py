@@ -138,6 +138,52 @@ The file is checked here, then by the server, which knows the models. Inputs are
             ),
         ),
     ),
+    Page(
+        "admin",
+        "",
+        "See how a server's providers do, and steer them. Needs an operator's key.",
+        """\
+  promptwire admin providers
+  promptwire admin disable openai --drain 30 --reason "billing is down"
+""",
+        parts=(
+            Page(
+                "providers",
+                "promptwire_server.cli.admin:providers",
+                "List the models of each provider: in use or not, breaker, calls, failures, times.",
+                """\
+  promptwire admin providers
+  promptwire admin providers --json | jq -r '.providers[].last_errors[0]'
+""",
+            ),
+            Page(
+                "reset",
+                "promptwire_server.cli.admin:reset",
+                "Close the breaker of a provider's model, or all of the provider's.",
+                """\
+  promptwire admin reset openai
+  promptwire admin reset openai gpt-4o --reason "they fixed it"
+""",
+            ),
+            Page(
+                "enable",
+                "promptwire_server.cli.admin:enable",
+                "Use a provider again.",
+                """\
+  promptwire admin enable openai
+""",
+            ),
+            Page(
+                "disable",
+                "promptwire_server.cli.admin:disable",
+                "Send a provider no more calls. Those under way go on, unless a drain is given.",
+                """\
+  promptwire admin disable openai --reason "billing is down"
+  promptwire admin disable openai --drain 30
+""",
+            ),
+        ),
+    ),
     Page("health", "promptwire_server.cli.health:main", "Say by the exit code whether a server takes calls, for probes."),
     Page(
         "version",

@@ -13,6 +13,8 @@ from google.protobuf.wrappers_pb2 import Int32Value, StringValue
 from google.rpc import error_details_pb2, status_pb2
 
 from promptwire import v1 as pb
+from promptwire.admin import v1 as admin
+from promptwire.admin.v1 import provider_service_pb2_grpc
 from promptwire.v1 import (
     chain_service_pb2_grpc,
     chat_service_pb2_grpc,
@@ -60,6 +62,7 @@ class Script:
     run_events: Callable[[pb.RunChainRequest], RunEvents] = _two_steps
     checked: pb.ValidateChainResponse = field(default_factory=lambda: pb.ValidateChainResponse(valid=True))
     models: list[pb.Model] = field(default_factory=list)
+    providers: list[admin.Provider] = field(default_factory=list)
     notices: list[pb.Notice] = field(default_factory=list)  # of embeddings
     health: int = 1
     fault: Fault | None = None  # of every call
@@ -71,6 +74,7 @@ class FakeServer(
     chain_service_pb2_grpc.ChainServiceServicer,
     embedding_service_pb2_grpc.EmbeddingServiceServicer,
     model_service_pb2_grpc.ModelServiceServicer,
+    provider_service_pb2_grpc.ProviderServiceServicer,
     system_service_pb2_grpc.SystemServiceServicer,
 ):
     """The server; listens on a free port of loopback between `start` and `stop`."""
@@ -86,6 +90,7 @@ class FakeServer(
             chain_service_pb2_grpc.add_ChainServiceServicer_to_server,
             embedding_service_pb2_grpc.add_EmbeddingServiceServicer_to_server,
             model_service_pb2_grpc.add_ModelServiceServicer_to_server,
+            provider_service_pb2_grpc.add_ProviderServiceServicer_to_server,
             system_service_pb2_grpc.add_SystemServiceServicer_to_server,
         ):
             add(self, self._server)
@@ -100,29 +105,29 @@ class FakeServer(
         """Stop at once."""
         self._server.stop(0).wait()
 
-    def Chat(self, request: pb.ChatRequest, context: grpc.ServicerContext) -> pb.ChatResponse:  # noqa: N802 - the contract\'s name
+    def Chat(self, request: pb.ChatRequest, context: grpc.ServicerContext) -> pb.ChatResponse:  # noqa: N802 - the contract's name
         self._note(request, context)
         return reply_to(request)
 
-    def StreamChat(self, request: pb.StreamChatRequest, context: grpc.ServicerContext) -> Events:  # noqa: N802 - the contract\'s name
+    def StreamChat(self, request: pb.StreamChatRequest, context: grpc.ServicerContext) -> Events:  # noqa: N802 - the contract's name
         self._note(request, context)
         yield from self._streamed(self.script.events(request), context)
 
-    def RunChain(self, request: pb.RunChainRequest, context: grpc.ServicerContext) -> pb.RunChainResponse:  # noqa: N802 - the contract\'s name
+    def RunChain(self, request: pb.RunChainRequest, context: grpc.ServicerContext) -> pb.RunChainResponse:  # noqa: N802 - the contract's name
         self._note(request, context)
         *_, last = self.script.run_events(request)
         return pb.RunChainResponse(run_id=last.run_id, result=last.run_finished.result)
 
-    def StreamChain(self, request: pb.StreamChainRequest, context: grpc.ServicerContext) -> Iterator[pb.StreamChainResponse]:  # noqa: N802 - the contract\'s name
+    def StreamChain(self, request: pb.StreamChainRequest, context: grpc.ServicerContext) -> Iterator[pb.StreamChainResponse]:  # noqa: N802 - the contract's name
         self._note(request, context)
         for event in self._streamed(self.script.run_events(request.run), context):
             yield pb.StreamChainResponse(event=event)
 
-    def ValidateChain(self, request: pb.ValidateChainRequest, context: grpc.ServicerContext) -> pb.ValidateChainResponse:  # noqa: N802 - the contract\'s name
+    def ValidateChain(self, request: pb.ValidateChainRequest, context: grpc.ServicerContext) -> pb.ValidateChainResponse:  # noqa: N802 - the contract's name
         self._note(request, context)
         return self.script.checked
 
-    def Embed(self, request: pb.EmbedRequest, context: grpc.ServicerContext) -> pb.EmbedResponse:  # noqa: N802 - the contract\'s name
+    def Embed(self, request: pb.EmbedRequest, context: grpc.ServicerContext) -> pb.EmbedResponse:  # noqa: N802 - the contract's name
         self._note(request, context)
         size = request.dimensions or 6
         return pb.EmbedResponse(
@@ -135,11 +140,30 @@ class FakeServer(
             notices=self.script.notices,
         )
 
-    def ListModels(self, request: pb.ListModelsRequest, context: grpc.ServicerContext) -> pb.ListModelsResponse:  # noqa: N802 - the contract\'s name
+    def ListModels(self, request: pb.ListModelsRequest, context: grpc.ServicerContext) -> pb.ListModelsResponse:  # noqa: N802 - the contract's name
         self._note(request, context)
         return pb.ListModelsResponse(models=self.script.models)
 
-    def GetServerInfo(self, request: pb.GetServerInfoRequest, context: grpc.ServicerContext) -> pb.GetServerInfoResponse:  # noqa: N802 - the contract\'s name
+    def ListProviders(self, request: admin.ListProvidersRequest, context: grpc.ServicerContext) -> admin.ListProvidersResponse:  # noqa: N802 - the contract's name
+        self._note(request, context)
+        page = int(request.page_token or 0)
+        following = str(page + 1) if page + 1 < len(self.script.providers) else ""
+        return admin.ListProvidersResponse(providers=self.script.providers[page : page + 1], next_page_token=following)
+
+    def GetProvider(self, request: admin.GetProviderRequest, context: grpc.ServicerContext) -> admin.GetProviderResponse:  # noqa: N802
+        raise NotImplementedError
+
+    def ResetBreaker(self, request: admin.ResetBreakerRequest, context: grpc.ServicerContext) -> admin.ResetBreakerResponse:  # noqa: N802
+        self._note(request, context)
+        return admin.ResetBreakerResponse(provider=self.script.providers[0])
+
+    def SetProviderEnabled(  # noqa: N802
+        self, request: admin.SetProviderEnabledRequest, context: grpc.ServicerContext
+    ) -> admin.SetProviderEnabledResponse:
+        self._note(request, context)
+        return admin.SetProviderEnabledResponse(provider=self.script.providers[0])
+
+    def GetServerInfo(self, request: pb.GetServerInfoRequest, context: grpc.ServicerContext) -> pb.GetServerInfoResponse:  # noqa: N802 - the contract's name
         self._note(request, context)
         return pb.GetServerInfoResponse(version="9.9.9", contract_version="v1", capabilities=pb.ServerCapabilities(chat=True))
 

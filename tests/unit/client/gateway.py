@@ -13,6 +13,8 @@ from grpc_health.v1 import health as health_service
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from promptwire import v1 as pb
+from promptwire.admin import v1 as admin
+from promptwire.admin.v1 import provider_service_pb2_grpc
 from promptwire.v1 import chain_service_pb2_grpc, chat_service_pb2_grpc, model_service_pb2_grpc, system_service_pb2_grpc
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -26,6 +28,10 @@ METHODS = {
     "ListModels": pb.ListModelsResponse(),
     "GetModel": pb.GetModelResponse(),
     "GetServerInfo": pb.GetServerInfoResponse(),
+    "ListProviders": admin.ListProvidersResponse(),
+    "GetProvider": admin.GetProviderResponse(),
+    "ResetBreaker": admin.ResetBreakerResponse(),
+    "SetProviderEnabled": admin.SetProviderEnabledResponse(),
 }
 STREAMS = ("StreamChat", "StreamChain")
 
@@ -59,6 +65,7 @@ class Gateway:
         chat_service_pb2_grpc.add_ChatServiceServicer_to_server(servicer, self._server)
         chain_service_pb2_grpc.add_ChainServiceServicer_to_server(servicer, self._server)
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(servicer, self._server)
+        provider_service_pb2_grpc.add_ProviderServiceServicer_to_server(servicer, self._server)
         system_service_pb2_grpc.add_SystemServiceServicer_to_server(servicer, self._server)
         await self.serve()
         await self._server.start()

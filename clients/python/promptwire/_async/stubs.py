@@ -3,6 +3,7 @@
 import grpc
 from google.protobuf.wrappers_pb2 import Int32Value, StringValue
 
+from promptwire.admin.v1.provider_service_pb2_grpc import ProviderServiceStub
 from promptwire.v1.batch_service_pb2_grpc import BatchServiceStub
 from promptwire.v1.chain_service_pb2_grpc import ChainServiceStub
 from promptwire.v1.chat_service_pb2_grpc import ChatServiceStub
@@ -24,6 +25,7 @@ class Stubs:
         self.conversations = ConversationServiceStub(channel)
         self.embeddings = EmbeddingServiceStub(channel)
         self.models = ModelServiceStub(channel)
+        self.providers = ProviderServiceStub(channel)
         self.runs = RunServiceStub(channel)
         self.system = SystemServiceStub(channel)
 

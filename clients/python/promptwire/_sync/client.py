@@ -12,14 +12,13 @@ import grpc
 from promptwire import _channel as channels
 from promptwire import _requests as requests
 from promptwire import v1 as pb
-from promptwire._channel import Tls
+from promptwire._channel import Metadata, Tls
 from promptwire._messages import enum
 from promptwire._requests import Chain, ChatOptions, Prompt
 from promptwire._status import translated
+from promptwire._sync.admin import Admin
 from promptwire._sync.streams import ChainStream, ChatStream, StreamCall
 from promptwire._sync.stubs import Stubs, health_status
-
-Metadata = tuple[tuple[str, str], ...]
 
 DEFAULT_TARGET = "127.0.0.1:50051"
 DEFAULT_TIMEOUT_S = 300.0  # reasoning models think for minutes
@@ -86,6 +85,11 @@ class Promptwire:
             if self._stubs is None:
                 self._stubs = Stubs(self._channel())
             return self._stubs
+
+    @property
+    def admin(self) -> Admin:
+        """What operators do: `client.admin.list_providers()`. Needs an API key of no tenant, where the server has keys."""
+        return Admin(self.stubs, self.target, self._metadata, self.timeout_s)
 
     @property
     def metadata(self) -> Metadata:
