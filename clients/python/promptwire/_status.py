@@ -8,6 +8,7 @@ from google.protobuf.message import DecodeError, Message
 from google.rpc import error_details_pb2, status_pb2
 
 from promptwire import errors
+from promptwire import v1 as pb
 
 DOMAIN = "promptwire"  # of our ErrorInfo; reasons of others are not ours to read
 _DETAILS_KEY = "grpc-status-details-bin"
@@ -98,7 +99,7 @@ def details_of(trailers: Iterable[tuple[str, str | bytes]]) -> errors.Details:
         if key == _DETAILS_KEY and isinstance(value, bytes):
             _parse(status, value)
     reason, metadata = _reason(status)
-    return errors.Details(reason, metadata, _retry_after_s(status), _violations(status), _quotas(status))
+    return errors.Details(reason, metadata, _retry_after_s(status), _violations(status), _quotas(status), _attempts(status))
 
 
 def _class_of(code: grpc.StatusCode, message: str, reason: str) -> type[errors.PromptwireError]:
@@ -135,6 +136,12 @@ def _quotas(status: status_pb2.Status) -> tuple[errors.Quota, ...]:
     failure = error_details_pb2.QuotaFailure()
     _unpack(status, failure)
     return tuple(errors.Quota(each.subject, each.description) for each in failure.violations)
+
+
+def _attempts(status: status_pb2.Status) -> tuple[pb.Attempt, ...]:
+    trail = pb.AttemptTrail()
+    _unpack(status, trail)
+    return tuple(trail.attempts)
 
 
 def _unpack(status: status_pb2.Status, into: Message) -> bool:

@@ -1,6 +1,6 @@
 """Everything that can go wrong, as one tree of exceptions.
 
-    PromptwireError             reason, code, request_id, hint, metadata
+    PromptwireError             reason, code, request_id, hint, attempts, metadata
     ├── InvalidRequest              a field is wrong: violations say which
     │   ├── InvalidTemplate             a template or expression is wrong
     │   └── ChainFileError              a chain file is faulty (chainfile.py); nothing was sent
@@ -39,6 +39,11 @@ from typing import ClassVar
 
 import grpc
 
+from promptwire import v1 as pb
+
+_MOST_SHOWN = 3  # attempts in the text of an error; a request makes no more
+_REASON = "ERROR_REASON_"
+
 
 @dataclass(frozen=True, slots=True)
 class Violation:
@@ -66,6 +71,7 @@ class Details:
     retry_after_s: float | None = None
     violations: tuple[Violation, ...] = ()
     quotas: tuple[Quota, ...] = ()
+    attempts: tuple[pb.Attempt, ...] = ()
 
 
 class PromptwireError(Exception):
@@ -84,12 +90,21 @@ class PromptwireError(Exception):
         self.retry_after_s = details.retry_after_s  # seconds after which the same call may succeed; None: not said
         self.violations = details.violations
         self.quotas = details.quotas
+        self.attempts = details.attempts  # what the server tried before it gave up, in order; the newest, when there were many
         super().__init__(message)
 
     def __str__(self) -> str:
         reason = f"{self.reason or self.code.name}: "
         request = f" [request {self.request_id}]" if self.request_id else ""
-        return f"{reason}{self.message} ({self.hint}){request}"
+        return f"{reason}{self.message}{self._tried()} ({self.hint}){request}"
+
+    def _tried(self) -> str:
+        """What was tried, when there was more than one attempt: a single one is in the message already."""
+        count = max(self._number("attempts") or 0, len(self.attempts))
+        if count <= 1 or not self.attempts:
+            return ""
+        shown = ", ".join(f"{each.provider}/{each.model} ({reason_of(each)})" for each in self.attempts[-_MOST_SHOWN:])
+        return f"; {count} attempts: {'…, ' if count > min(len(self.attempts), _MOST_SHOWN) else ''}{shown}"
 
     def _number(self, key: str) -> int | None:
         value = self.metadata.get(key, "")
@@ -99,6 +114,14 @@ class PromptwireError(Exception):
     def billed_nano_usd(self) -> int | None:
         """What the failed call has cost so far, in nano-USD; None when the server did not say."""
         return self._number("billed_nano_usd")
+
+
+def reason_of(attempt: pb.Attempt) -> str:
+    """How an attempt ended, in a word: "OK", or the reason of its failure, e.g. "UPSTREAM_FAILED"."""
+    if not attempt.HasField("failure"):
+        return "OK"
+    reason = attempt.failure.reason
+    return pb.ErrorReason.Name(reason).removeprefix(_REASON) if reason in pb.ErrorReason.values() else str(reason)
 
 
 class InvalidRequest(PromptwireError):

@@ -120,6 +120,34 @@ def test_reasons_of_other_domains_are_not_ours() -> None:
     assert not _status.details_of(trailers).reason
 
 
+def attempt(model: str, reason: "pb.ErrorReason | None" = pb.ERROR_REASON_UPSTREAM_FAILED) -> pb.Attempt:
+    return pb.Attempt(provider="p", model=model, failure=None if reason is None else pb.Failure(reason=reason))
+
+
+async def test_what_was_tried_is_told(gateway: Gateway, caller: Caller) -> None:
+    tried = [attempt("a", pb.ERROR_REASON_UPSTREAM_RATE_LIMITED), attempt("b")]
+    error = await fail_with(gateway, caller, CODE.UNAVAILABLE, "UPSTREAM_FAILED", pb.AttemptTrail(attempts=tried), attempts="2")
+    assert error.attempts == tuple(tried)
+    assert "; 2 attempts: p/a (UPSTREAM_RATE_LIMITED), p/b (UPSTREAM_FAILED) (try again later" in str(error)
+
+
+async def test_a_single_attempt_is_no_news(gateway: Gateway, caller: Caller) -> None:
+    trail = pb.AttemptTrail(attempts=[attempt("a")])
+    error = await fail_with(gateway, caller, CODE.UNAVAILABLE, "UPSTREAM_FAILED", trail, attempts="1")
+    assert (len(error.attempts), "attempt" in str(error)) == (1, False)
+
+
+async def test_the_text_names_the_newest_of_many_attempts(gateway: Gateway, caller: Caller) -> None:
+    trail = pb.AttemptTrail(attempts=[attempt(name) for name in "cdef"])
+    error = await fail_with(gateway, caller, CODE.UNAVAILABLE, "UPSTREAM_FAILED", trail, attempts="6")
+    assert "; 6 attempts: …, p/d (UPSTREAM_FAILED), p/e (UPSTREAM_FAILED), p/f (UPSTREAM_FAILED) (" in str(error)
+
+
+@pytest.mark.parametrize(("reason", "word"), [(None, "OK"), (pb.ERROR_REASON_DEADLINE, "DEADLINE"), (999, "999")])
+def test_how_an_attempt_ended_is_a_word(reason: "pb.ErrorReason", word: str) -> None:
+    assert errors.reason_of(attempt("a", reason)) == word
+
+
 async def test_the_text_has_reason_hint_and_request_id(gateway: Gateway, caller: Caller) -> None:
     error = await fail_with(gateway, caller, CODE.UNAUTHENTICATED, "CREDENTIAL_INVALID", request_id="r1")
     assert str(error) == ("CREDENTIAL_INVALID: about CREDENTIAL_INVALID (give a valid api_key, or set PROMPTWIRE_API_KEY) [request r1]")
