@@ -2,14 +2,16 @@
 
 import difflib
 import traceback
+from collections.abc import Sequence
 
 from cyclopts import CycloptsError, UnknownCommandError
 from rich.text import Text
 
 from promptwire import ChainFileError, errors
+from promptwire import v1 as pb
 from promptwire_server.cli.exits import CommandError, ExitCode
 from promptwire_server.cli.manual import PAGES
-from promptwire_server.cli.render import error_console, printable
+from promptwire_server.cli.render import error_console, printable, seconds_of, time_text
 
 # The first class that fits decides. A hint of None is the client's own; others replace words that mean its Python methods.
 _JUDGEMENTS: tuple[tuple[type[errors.PromptwireError], ExitCode, str | None], ...] = (
@@ -76,7 +78,20 @@ def _report_call(error: errors.PromptwireError) -> ExitCode:
     more = [f"{item.field}: {item.message}" for item in error.violations[1:]]
     if error.retry_after_s:
         hint = f"{hint} (in {error.retry_after_s:g} s)"
-    return _say("\n".join([message, *more]), hint, code, error.request_id)
+    return _say("\n".join([message, *more, *_tried(error.attempts)]), hint, code, error.request_id)
+
+
+def _tried(attempts: Sequence[pb.Attempt]) -> list[str]:
+    """A line for each attempt; none when there was one only, which the message is about."""
+    return [_attempt_line(attempt) for attempt in attempts] if len(attempts) > 1 else []
+
+
+def _attempt_line(attempt: pb.Attempt) -> str:
+    """One attempt: "tried openai/gpt-4o-mini (first by priority): UPSTREAM_FAILED after 1.2 s: openai: it answered 503"."""
+    because = f" ({attempt.chosen_because})" if attempt.chosen_because else ""
+    said = f": {attempt.failure.message}" if attempt.failure.message else ""
+    took = time_text(seconds_of(attempt.latency))
+    return f"tried {attempt.provider}/{attempt.model}{because}: {errors.reason_of(attempt)} after {took}{said}"
 
 
 def _say(message: str, hint: str, code: ExitCode, request_id: str = "") -> ExitCode:

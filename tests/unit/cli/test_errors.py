@@ -10,6 +10,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2
 
 from promptwire import errors
+from promptwire import v1 as pb
 from promptwire_server.cli.errors import judge, report
 from promptwire_server.cli.exits import EXIT_CODES, ExitCode
 from promptwire_server.cli.render import printable
@@ -73,6 +74,28 @@ def test_every_violation_is_told(ask: Command, server: FakeServer) -> None:
     )
     server.script.fault = Fault(Status.INVALID_ARGUMENT, "model: unknown (and 1 more)", "INVALID_FIELD", (bad,))
     assert "x: y" in ask("chat", "hi").err.splitlines()
+
+
+def test_every_attempt_is_told_when_there_were_several(ask: Command, server: FakeServer) -> None:
+    failure = pb.Failure(reason=pb.ERROR_REASON_UPSTREAM_FAILED, message="a: it answered\x1b 503")
+    trail = pb.AttemptTrail(
+        attempts=[
+            pb.Attempt(provider="a", model="m", failure=failure, latency=Duration(nanos=12_000_000), chosen_because="first by priority"),
+            pb.Attempt(provider="b", model="n", failure=pb.Failure(reason=pb.ERROR_REASON_DEADLINE), latency=Duration(seconds=3)),
+        ]
+    )
+    server.script.fault = Fault(Status.UNAVAILABLE, "a: it answered 503", "UPSTREAM_FAILED", (trail,))
+    assert ask("chat", "hi", "--json").err.splitlines()[:3] == [
+        "error: a: it answered 503",
+        "tried a/m (first by priority): UPSTREAM_FAILED after 12 ms: a: it answered 503",
+        "tried b/n: DEADLINE after 3.0 s",
+    ]
+
+
+def test_a_single_attempt_needs_no_line(ask: Command, server: FakeServer) -> None:
+    trail = pb.AttemptTrail(attempts=[pb.Attempt(provider="a", model="m", failure=pb.Failure(message="503"))])
+    server.script.fault = Fault(Status.UNAVAILABLE, "a: 503", "UPSTREAM_FAILED", (trail,))
+    assert "tried" not in ask("chat", "hi", "--json").err
 
 
 def test_when_to_come_back_is_told(ask: Command, server: FakeServer) -> None:
