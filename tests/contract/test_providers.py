@@ -185,6 +185,7 @@ async def test_failures_that_can_be_undone_come_from_the_call(
     assert caught.value.retry_after_s == (2.0 if behaviour == "limited" else None)
     (attempt,) = call.trail.attempts
     assert (attempt.failure.http_status, attempt.failure.reason) == (status, kind.reason)
+    assert not attempt.HasField("usage")
 
 
 async def test_a_stream_that_breaks_off_says_so_and_keeps_what_came(subject: Subject) -> None:
@@ -201,7 +202,10 @@ async def test_a_stream_that_breaks_off_says_so_and_keeps_what_came(subject: Sub
     assert not any(event.HasField("finished") for event in events)
     assert endings[0].response is None
     assert endings[0].partial is not None
-    assert call.trail.attempts[0].failure.reason == pb.ERROR_REASON_STREAM_INTERRUPTED
+    attempt = call.trail.attempts[0]
+    assert attempt.failure.reason == pb.ERROR_REASON_STREAM_INTERRUPTED
+    assert attempt.usage.input_tokens
+    assert attempt.usage.output_tokens
 
 
 @BOTH
@@ -233,7 +237,9 @@ async def test_cancelling_while_nothing_comes_ends_the_attempt(subject: Subject,
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert call.trail.attempts[0].failure.reason == pb.ERROR_REASON_CANCELLED
+    attempt = call.trail.attempts[0]
+    assert attempt.failure.reason == pb.ERROR_REASON_CANCELLED
+    assert (attempt.usage.input_tokens > 0, attempt.usage.output_tokens, attempt.usage.estimated) == (True, 0, True)
 
 
 async def test_leaving_a_stream_early_releases_it_and_tells_what_came(subject: Subject) -> None:
@@ -247,7 +253,10 @@ async def test_leaving_a_stream_early_releases_it_and_tells_what_came(subject: S
     (ending,) = endings
     assert (ending.response, ending.error, ending.delivered) == (None, None, True)
     assert ending.partial is not None
-    assert call.trail.attempts[0].failure.reason == pb.ERROR_REASON_CANCELLED
+    attempt = call.trail.attempts[0]
+    assert attempt.failure.reason == pb.ERROR_REASON_CANCELLED
+    assert attempt.usage.input_tokens
+    assert attempt.usage.output_tokens
 
 
 @BOTH

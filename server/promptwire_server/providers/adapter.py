@@ -72,7 +72,9 @@ class Adapter:
         wire = embeddings.to_wire(call)
 
         async def ask(key: Key | None) -> None:
+            spent = call.usage.input_tokens
             with Try(call.call, self.name, call.model, self._clock) as attempt:
+                attempt.begun(lambda: pb.Usage(input_tokens=call.usage.input_tokens - spent, estimated=call.usage.estimated))
                 for start in range(len(response.embeddings), len(texts), most):
                     batch = texts[start : start + most]
                     found = await self._upstream.fetch(_request(wire(batch), call.call.deadline_s, key))

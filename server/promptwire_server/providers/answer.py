@@ -140,6 +140,12 @@ class Answer(ABC):
         """What there is of an answer that broke off, its usage estimated where the vendor had not told it."""
         return self.response(with_parts=True, note=False)
 
+    def spent(self) -> pb.Usage:
+        """The tokens so far, estimated where the vendor has not told them."""
+        usage = pb.Usage()
+        self.usage_from_wire(usage, [])
+        return usage
+
     def response(self, *, with_parts: bool, note: bool = True) -> pb.ChatResponse:
         """The answer as it is now."""
         response = pb.ChatResponse(provider=self.provider, model=self.model, provider_response_id=self.response_id)

@@ -1,5 +1,6 @@
 """Try: one attempt at a provider, written into the call's trail when it has ended, however it ended."""
 
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -7,12 +8,13 @@ from promptwire import v1 as pb
 from promptwire_server.core.call import Call
 from promptwire_server.core.clock import Clock
 from promptwire_server.core.errors import CallCancelled, Origin, PromptwireError, failure_of
+from promptwire_server.providers.estimate import prompt_tokens
 
 
 class Try:
     """One attempt. As a context manager it notes an exception that passes; an answer still under way is settled later."""
 
-    __slots__ = ("_attempt", "_begun_s", "_call", "_clock", "_settled")
+    __slots__ = ("_attempt", "_begun_s", "_call", "_clock", "_settled", "_spent")
 
     def __init__(self, call: Call, provider: str, model: str, clock: Clock) -> None:
         self._attempt = pb.Attempt(provider=provider, model=model, chosen_because=call.because)
@@ -20,6 +22,7 @@ class Try:
         self._clock = clock
         self._begun_s = clock.monotonic()
         self._settled = False
+        self._spent: Callable[[], pb.Usage] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -34,6 +37,10 @@ class Try:
         """The vendor's name of the request is known."""
         self._attempt.provider_request_id = provider_request_id[:128]
 
+    def begun(self, spent: Callable[[], pb.Usage]) -> None:
+        """An answer has begun, which takes tokens also if it breaks off: `spent` says how many so far, and must not raise."""
+        self._spent = spent
+
     def answered(self) -> None:
         """It ended well."""
         self._settle()
@@ -42,15 +49,29 @@ class Try:
         """It ended in an error."""
         if not self._settled:
             self._attempt.failure.CopyFrom(failure_of(error))
+            if self._spent is not None:
+                self._bill(self._spent())
             self._settle()
 
     def abandoned(self) -> None:
-        """Nobody waits for it any longer. Does nothing when it had ended before."""
+        """Nobody waits for it any longer. Does nothing when it had ended before.
+
+        The vendor has begun to read the prompt, and no longer says what it takes for that: an estimate.
+        """
+        if self._spent is None:
+            self._spent = self._read
         self.failed(CallCancelled("the caller went away", origin=Origin(self._attempt.provider)))
 
     def withdrawn(self) -> None:
         """It was none: the request was refused before anything was asked."""
         self._settled = True
+
+    def _read(self) -> pb.Usage:
+        return pb.Usage(input_tokens=prompt_tokens(self._call.request), estimated=True)
+
+    def _bill(self, usage: pb.Usage) -> None:
+        if usage.input_tokens or usage.output_tokens:
+            self._attempt.usage.CopyFrom(usage)
 
     def _settle(self) -> None:
         if self._settled:

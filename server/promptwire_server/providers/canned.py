@@ -149,6 +149,8 @@ class Stage:
 
     async def _paced(self, call: Call, canned: Canned, events: Sequence[Event], attempt: Try) -> AsyncIterator[Batch]:
         words = 0
+        spent = pb.Usage(input_tokens=events[-1].finished.response.usage.input_tokens)
+        attempt.begun(lambda: spent)
         with attempt:
             for batch in [events] if canned.error is None and not canned.word_delay_s else ([event] for event in events):
                 ends = batch[-1].HasField("finished")
@@ -159,6 +161,7 @@ class Stage:
                 if speaks and words:
                     await self._pause(call, canned.word_delay_s)
                 words += speaks
+                spent.output_tokens = words
                 if ends:
                     attempt.answered()
                 yield batch

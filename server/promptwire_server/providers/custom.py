@@ -248,6 +248,7 @@ class _Stream:
         """The first events: every failure until then can still be undone."""
         out: list[Event] = []
         await self.more(out)
+        self.attempt.begun(self.speech.spent)
         return out
 
     async def batches(self, first: list[Event]) -> AsyncIterator[Batch]:

@@ -39,6 +39,7 @@ class Reading:
         first: list[Event] = []
         while not self._answer.begun:
             await self.more(first)
+        self._attempt.begun(self._answer.spent)
         return first
 
     async def batches(self, first: list[Event]) -> AsyncIterator[Batch]:

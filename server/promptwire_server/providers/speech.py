@@ -61,6 +61,11 @@ class Speech:
             candidate.message.parts.add(text="".join(self._text))
         return response
 
+    def spent(self) -> pb.Usage:
+        """The tokens so far, estimated where the class has not told them."""
+        response = self.whole()
+        return response.usage if response.HasField("usage") else _estimated(response, self._call)
+
     def _say(self, piece: str, out: list[Event]) -> None:
         if not piece:
             return
