@@ -31,35 +31,22 @@ from promptwire_server.chains.run import Engine
 from promptwire_server.config.fault import dotted
 from promptwire_server.config.settings import Settings
 from promptwire_server.convert import (
-    accounts,
-    aliases,
     api_keys,
-    cache_settings,
     facts,
     journal_file,
-    provider_settings,
     server_settings,
     stream_settings,
 )
 from promptwire_server.core.clock import Chance, Clock, SystemClock
-from promptwire_server.core.handler import Handler, stack
 from promptwire_server.core.ids import Ids
+from promptwire_server.gateway import Gateway, Lasting, Switch, named_targets, new_breakers
 from promptwire_server.http.metrics import Exposition
 from promptwire_server.layers import names
-from promptwire_server.layers.admit import Admit, Gate
-from promptwire_server.layers.book import Book
-from promptwire_server.layers.cache import Cache
-from promptwire_server.layers.catalog import Catalog
-from promptwire_server.layers.embed import Embedder
+from promptwire_server.layers.admit import Gate
 from promptwire_server.layers.journal import Journal
 from promptwire_server.layers.metrics import Metrics
-from promptwire_server.layers.observe import Observe
-from promptwire_server.layers.price import Priced
-from promptwire_server.layers.restart import Restart
-from promptwire_server.layers.route import Router, Routes
+from promptwire_server.layers.roster import Roster
 from promptwire_server.layers.tally import Tally
-from promptwire_server.providers.provider import Provider
-from promptwire_server.providers.registry import build
 from promptwire_server.rpc.auth import Authenticator
 from promptwire_server.rpc.chain import ChainService
 from promptwire_server.rpc.chat import ChatService
@@ -72,7 +59,7 @@ from promptwire_server.rpc.transport import Edge
 from promptwire_server.safekeeping import fetched
 from promptwire_server.secrets.custody import Custody
 from promptwire_server.secrets.watch import News
-from promptwire_server.stores import memory, sqlite
+from promptwire_server.stores import memory, memory_limits, sqlite
 from promptwire_server.stores.prices import Prices
 from promptwire_server.voice import Voice
 
@@ -91,20 +78,29 @@ class Application:
         self._custody = custody
         self._clock = clock
         self._lines = lines
-        self._ids = Ids(clock, Chance())
-        self._providers: Mapping[str, Provider] = {
-            name: build(name, section, clock=clock, ids=self._ids) for name, section in provider_settings(settings).items()
-        }
-        self._aliases = aliases(settings)
-        self._answers = memory.Answers(clock=clock, max_bytes=settings.cache.max_bytes)
+        chance = Chance()
+        self._ids = Ids(clock, chance)
         self._gate = Gate(settings.server.max_concurrent_calls)
-        named = [(target.provider, target.model) for targets in self._aliases.values() for target in targets]
-        self.metrics = Metrics(named, self._providers.keys())
+        named = named_targets(settings)
+        self.metrics = Metrics([(target.provider, target.model) for target in named], settings.providers)
         self._authenticator = Authenticator(api_keys(settings), certificates=settings.server.tls.client_ca_file is not None)
         file = journal_file(settings)
         self._journal = None if file is None else sqlite.Journal(file, clock=clock, report=self._report_journal)
         write = None if self._journal is None else Journal(self._journal, clock).write
         self._tally = Tally(self.metrics, lines.write_all, partial(asyncio.get_running_loop().call_later, _TALLY_S), write)
+        self._lasting = Lasting(
+            clock=clock,
+            chance=chance,
+            ids=self._ids,
+            tally=self._tally,
+            gate=self._gate,
+            answers=memory.Answers(clock=clock, max_bytes=settings.cache.max_bytes),
+            prices=Prices(clock),
+            roster=Roster(clock, settings.providers, named),
+            breakers=new_breakers(settings, clock, chance),
+            limits=memory_limits.Limits(clock),
+        )
+        self._switch = Switch(Gateway(settings, self._lasting))
         self.server = Server(server_settings(settings, worker=worker), self._edge(), self._services())
         self._exposition = self._metrics_server(worker=worker)
 
@@ -129,8 +125,7 @@ class Application:
             await self._exposition.stop()
         self._custody.stop()
         self._tally.settle()
-        for provider in self._providers.values():
-            await provider.aclose()
+        await self._switch.gateway.aclose()
         if self._journal is not None:
             await asyncio.to_thread(self._journal.close)
 
@@ -141,22 +136,6 @@ class Application:
             "health_port": self.server.health_port,
             "metrics_port": self._exposition.port if self._exposition is not None else 0,
         }
-
-    def _gateway(self, router: Router) -> Handler:
-        """The stack that every question goes through, outermost first."""
-        return stack(
-            [
-                # Outermost, since it sees every refusal, and fills in what only the outside knows.
-                lambda inner: Observe(inner, tally=self._tally, clock=self._clock),
-                # Before anything costs something.
-                lambda inner: Admit(inner, gate=self._gate, clock=self._clock),
-                # Before whatever costs something.
-                lambda inner: Cache(inner, store=self._answers, settings=cache_settings(self._settings)),
-                # Within the cache, so that an answer put together from two streams counts as one.
-                Restart,
-            ],
-            router,  # innermost: from the model's name to a provider
-        )
 
     def _report_journal(self, fields: sqlite.Fields) -> None:
         self._lines.write_masked("error", names.JOURNAL_FAILING, fields)
@@ -183,19 +162,13 @@ class Application:
 
     def _services(self) -> list[tuple[ServiceDescriptor, object]]:
         """Every service of the contract; a method that a servicer lacks answers DISABLED."""
-        routes = Routes(self._aliases, list(self._providers), self._settings.default_model)
-        book = Book(accounts(self._settings), Prices(self._clock), self._clock)
-        # Innermost: only before a provider is it known which model answers.
-        handler = self._gateway(Router(routes, {name: Priced(provider, book=book) for name, provider in self._providers.items()}))
-        catalog = Catalog(routes, self._aliases, self._providers, book=book, clock=self._clock)
+        switch = self._switch
         load = Load(stream_settings(self._settings))
         servicers: dict[str, object] = {
-            "ChatService": ChatService(handler, catalog.count_tokens, load, self._clock),
-            "ChainService": ChainService(Engine(handler, self._clock, self._ids), Plans(), load),
-            "EmbeddingService": EmbeddingService(
-                Embedder(routes, self._providers, gate=self._gate, tally=self._tally, book=book, clock=self._clock)
-            ),
-            "ModelService": ModelService(catalog),
+            "ChatService": ChatService(switch, switch.count_tokens, load, self._clock),
+            "ChainService": ChainService(Engine(switch, self._clock, self._ids), Plans(), load),
+            "EmbeddingService": EmbeddingService(switch.embed),
+            "ModelService": ModelService(switch),
             "SystemService": SystemService(self._info()),
         }
         return [(service, servicers.get(service.name)) for file in _CONTRACT for service in file.DESCRIPTOR.services_by_name.values()]

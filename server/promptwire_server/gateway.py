@@ -1,0 +1,186 @@
+"""Gateway: everything that one configuration says about who answers: providers, routes, prices, and the stack in front of each target.
+
+A new configuration makes a new gateway beside the old one; calls under way end on the old one, which is closed behind the last of them.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from promptwire import v1 as pb
+from promptwire_server.config.settings import Settings
+from promptwire_server.convert import accounts, aliases, breaker_settings, cache_settings, provider_settings, retry_settings
+from promptwire_server.core.call import Call, Target
+from promptwire_server.core.clock import Chance, Clock
+from promptwire_server.core.embedding import EmbedCall
+from promptwire_server.core.handler import Handler, stack
+from promptwire_server.core.ids import Ids
+from promptwire_server.core.reply import Ending, Reply
+from promptwire_server.layers.admit import Admit, Gate
+from promptwire_server.layers.book import Book, PriceList
+from promptwire_server.layers.breakers import Breakers, Shielded
+from promptwire_server.layers.cache import Cache, Store
+from promptwire_server.layers.catalog import Catalog
+from promptwire_server.layers.embed import Embedder
+from promptwire_server.layers.limits import Limits, LimitStore, ProviderLimits
+from promptwire_server.layers.observe import Observe
+from promptwire_server.layers.price import Priced
+from promptwire_server.layers.pulse import Pulse
+from promptwire_server.layers.restart import Restart
+from promptwire_server.layers.roster import Roster
+from promptwire_server.layers.route import Routes
+from promptwire_server.layers.router import Router
+from promptwire_server.layers.shadow import Shadows
+from promptwire_server.layers.share import Share
+from promptwire_server.layers.tally import Tally
+from promptwire_server.planning import planner, provider_limits
+from promptwire_server.providers.estimate import prompt_tokens
+from promptwire_server.providers.provider import Provider
+from promptwire_server.providers.registry import build
+
+
+@dataclass(frozen=True, slots=True)
+class Lasting:
+    """What outlives a configuration: what was measured, counted and kept."""
+
+    clock: Clock
+    chance: Chance
+    ids: Ids
+    tally: Tally
+    gate: Gate
+    answers: Store
+    prices: PriceList
+    roster: Roster
+    breakers: Breakers
+    limits: LimitStore
+
+
+class Gateway:
+    """Answers calls by one configuration."""
+
+    def __init__(self, settings: Settings, lasting: Lasting) -> None:
+        """Raises what building a provider raises: BadScript, BadEntryPoint, ValueError without an address."""
+        self._lasting = lasting
+        self._under_way = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        clock, chance = lasting.clock, lasting.chance
+        self.providers: Mapping[str, Provider] = {
+            name: build(name, section, clock=clock, ids=lasting.ids) for name, section in provider_settings(settings).items()
+        }
+        named = aliases(settings)
+        self.book = Book(accounts(settings), lasting.prices, clock)
+        self.routes = Routes(named, list(self.providers), settings.default_model)
+        self.catalog = Catalog(self.routes, named, self.providers, book=self.book, clock=clock)
+        limits = provider_limits(settings)
+        handlers = {name: self._before(name, provider, limits.get(name, ProviderLimits())) for name, provider in self.providers.items()}
+        self._shadows = Shadows(handlers, chance)
+        plans = planner(settings, self.routes, roster=lasting.roster, breakers=lasting.breakers, book=self.book, clock=clock, chance=chance)
+        router = Router(
+            plans,
+            handlers,
+            usual=lasting.roster,
+            shadows=self._shadows,
+            settings=retry_settings(settings),
+            clock=clock,
+            chance=chance,
+        )
+        self._handler = self._stack(settings, router)
+        self.embed = Embedder(self.routes, self.providers, gate=lasting.gate, tally=lasting.tally, book=self.book, clock=clock)
+
+    async def __call__(self, call: Call) -> Reply:
+        """The answer. Counted, so that the gateway is not closed under it."""
+        self._under_way += 1
+        self._idle.clear()
+        try:
+            reply = await self._handler(call)
+        except BaseException:
+            self._left()
+            raise
+        reply.on_done(self._left)
+        return reply
+
+    async def aclose(self) -> None:
+        """Wait for the calls under way, then close every provider."""
+        await self._idle.wait()
+        self._shadows.close()
+        for provider in self.providers.values():
+            await provider.aclose()
+
+    def _left(self, _: Ending | None = None) -> None:
+        self._under_way -= 1
+        if not self._under_way:
+            self._idle.set()
+
+    def _stack(self, settings: Settings, router: Router) -> Handler:
+        """What every question goes through, outermost first."""
+        lasting = self._lasting
+        return stack(
+            [
+                # Outermost, since it sees every refusal, and fills in what only the outside knows.
+                lambda inner: Observe(inner, tally=lasting.tally, clock=lasting.clock),
+                # Before anything costs something.
+                lambda inner: Admit(inner, gate=lasting.gate, clock=lasting.clock),
+                # Before whatever costs something.
+                lambda inner: Cache(inner, store=lasting.answers, settings=cache_settings(settings)),
+                # Within the cache, so that an answer put together from two streams counts as one.
+                Restart,
+            ],
+            router,  # innermost: attempt after attempt, at one target or the next
+        )
+
+    def _before(self, name: str, provider: Provider, limits: ProviderLimits) -> Handler:
+        """What every attempt at a provider goes through, outermost first."""
+        lasting = self._lasting
+        return stack(
+            [
+                # Outermost, since it measures what the router waits for, and knows what the operator has switched off.
+                lambda inner: Pulse(inner, roster=lasting.roster, clock=lasting.clock),
+                # Before limits: what is known to be broken should take nobody's place.
+                lambda inner: Shielded(inner, breakers=lasting.breakers),
+                partial(Limits, provider=name, limits=limits, store=lasting.limits, count=prompt_tokens, clock=lasting.clock),
+                # Within breakers and pulse, for which an attempt whose share of the time is over has failed.
+                lambda inner: Share(inner, clock=lasting.clock),
+                # Innermost: only before a provider is it known which model answers.
+                lambda inner: Priced(inner, book=self.book),
+            ],
+            provider,
+        )
+
+
+def named_targets(settings: Settings) -> list[Target]:
+    """The targets that configuration names: what is known of them is never forgotten."""
+    return list(dict.fromkeys(target for targets in aliases(settings).values() for target in targets))
+
+
+def new_breakers(settings: Settings, clock: Clock, chance: Chance) -> Breakers:
+    """Breakers for the targets of these settings."""
+    return Breakers(breaker_settings(settings), clock, chance, named_targets(settings))
+
+
+class Switch:
+    """The gateway that answers now: what the edge holds on to while configurations come and go."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.gateway = gateway
+
+    def __call__(self, call: Call) -> Awaitable[Reply]:
+        """The answer to a call; a Handler."""
+        return self.gateway(call)
+
+    async def embed(self, call: EmbedCall) -> pb.EmbedResponse:
+        """Vectors; an EmbedHandler."""
+        return await self.gateway.embed(call)
+
+    async def count_tokens(self, call: Call) -> pb.CountTokensResponse:
+        """How long a prompt is."""
+        return await self.gateway.catalog.count_tokens(call)
+
+    async def models(self, tenant: str) -> Sequence[pb.Model]:
+        """What may be asked."""
+        return await self.gateway.catalog.models(tenant)
+
+    async def model(self, tenant: str, name: str) -> pb.Model:
+        """One of them. Raises NotFound."""
+        return await self.gateway.catalog.model(tenant, name)
