@@ -50,7 +50,7 @@ def refused(
     if capabilities and (need := _lacking(question, capabilities)) is not None:
         message = f"no model that may answer here can be asked for {need.what}; leave it out, or choose another model"
         return CapabilityMissing(f"{need.field}: {message}", violations=[Violation(need.field, message)])
-    if window_tokens and question.size_bytes > window_tokens and question.prompt_tokens > window_tokens * _SURELY:
+    if question.size_bytes > window_tokens > 0 and question.prompt_tokens > window_tokens * _SURELY:
         return ContextTooLong(
             f"the prompt has about {question.prompt_tokens} tokens, and {target} takes {window_tokens}; shorten it, or choose another model"
         )

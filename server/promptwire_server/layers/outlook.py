@@ -18,11 +18,11 @@ class Outlook:
     def __init__(self, roster: Roster, breakers: Breakers, clock: Clock, siblings: Iterable[Sequence[Target]] = ()) -> None:
         """`siblings` are the groups within which targets are compared, one for each alias; without any, no target is far worse."""
         self._roster = roster
-        self._breakers = breakers
-        self._clock = clock
+        self._breaker_open = breakers.open
+        self._now_s = clock.monotonic
         self._siblings = [tuple(group) for group in siblings if len(group) > 1]
         self._worse: frozenset[Target] = frozenset()
-        self._judged_s = float("-inf")
+        self._judge_at_s = float("-inf") if self._siblings else float("inf")
 
     def in_flight(self, target: Target) -> int:
         """See Load."""
@@ -36,18 +36,19 @@ class Outlook:
 
     def open(self, target: Target) -> bool:
         """See Health."""
-        return self._breakers.open(target) or (bool(self._siblings) and target in self._far_worse())
+        if self._breaker_open(target):
+            return True
+        if self._now_s() >= self._judge_at_s:
+            self._judge()
+        return bool(self._worse) and target in self._worse  # spares the target's hash, which takes as long as all the rest
 
     def disabled(self, target: Target) -> bool:
         """See Health."""
         return not self._roster.enabled(target.provider)
 
-    def _far_worse(self) -> frozenset[Target]:
-        now_s = self._clock.monotonic()
-        if now_s - self._judged_s >= _JUDGED_S:
-            self._judged_s = now_s
-            self._worse = frozenset(target for group in self._siblings for target in outliers(self._known(group)))
-        return self._worse
+    def _judge(self) -> None:
+        self._judge_at_s = self._now_s() + _JUDGED_S
+        self._worse = frozenset(target for group in self._siblings for target in outliers(self._known(group)))
 
     def _known(self, group: Sequence[Target]) -> list[tuple[Target, Vitals]]:
         found = ((target, self._roster.find(target)) for target in group)

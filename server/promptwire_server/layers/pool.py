@@ -63,8 +63,8 @@ class Pool:
 
     def choices(self, question: Question) -> list[Choice]:
         """Who may be asked, in order; at least one. Raises CapabilityMissing, ContextTooLong or NoHealthyUpstream when nobody may."""
-        view = self._view
-        health, knowledge = view.health, view.knowledge
+        health, knowledge = self._view.health, self._view.knowledge
+        size_bytes = question.size_bytes
         healthy, failing = [], []
         refusal: PromptwireError | None = None
         for seat in self._seats:
@@ -74,7 +74,10 @@ class Pool:
             known = knowledge(target)
             capabilities = seat.capabilities or known.capabilities
             window_tokens = seat.context_window_tokens or known.context_window_tokens
-            if (capabilities or window_tokens) and (error := refused(question, target, capabilities, window_tokens)) is not None:
+            # No token is shorter than a byte: a prompt that surely fits is not looked at.
+            if (capabilities or size_bytes > window_tokens > 0) and (
+                error := refused(question, target, capabilities, window_tokens)
+            ) is not None:
                 refusal = refusal or error
             elif health.open(target):
                 failing.append(seat)

@@ -48,7 +48,7 @@ class Question:
 
     @property
     def size_bytes(self) -> int:
-        """Of the whole request. No token is shorter than a byte: most prompts need no estimate to be known to fit."""
+        """Of the whole request."""
         if self._bytes < 0:
             self._bytes = self.request.ByteSize()
         return self._bytes

@@ -1,11 +1,13 @@
 """What routing sees of targets: from the roster, the breakers, and the comparison with siblings."""
 
+from dataclasses import replace
+
 from promptwire import v1 as pb
 from promptwire_server.core.clock import Chance, ManualClock
 from promptwire_server.layers.breaker import BreakerSettings
 from promptwire_server.layers.breakers import Breakers
 from promptwire_server.layers.outlook import Outlook
-from promptwire_server.layers.roster import Roster, Standing
+from promptwire_server.layers.roster import Roster
 from promptwire_server.layers.verdict import Verdict
 from tests.unit.layers.outlooks import A, B, C
 
@@ -47,7 +49,7 @@ def test_a_target_far_worse_than_its_siblings_is_failing_from_the_next_second_on
 
 def test_the_operator_takes_whole_providers_out_of_use(clock: ManualClock) -> None:
     made = Made(clock)
-    made.roster.post("b").set(Standing(enabled=False))
+    made.roster.post("b").standing = replace(made.roster.post("b").standing, enabled=False)
     assert [made.outlook.disabled(target) for target in (A, B)] == [False, True]
 
 
