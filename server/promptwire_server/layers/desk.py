@@ -1,16 +1,18 @@
 """Desk: the providers as their operator sees them, and what he may do there: close breakers, take one out of use."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from promptwire.admin import v1 as admin
 from promptwire_server.core.call import Target
 from promptwire_server.core.clock import Clock
 from promptwire_server.core.errors import NotFound
+from promptwire_server.core.standing import Standing
 from promptwire_server.layers.breaker import Breaker, State
 from promptwire_server.layers.breakers import Breakers
 from promptwire_server.layers.histogram import Histogram
-from promptwire_server.layers.roster import Later, Post, Roster, Standing
+from promptwire_server.layers.roster import Later, Post, Roster
 from promptwire_server.layers.vitals import WINDOW_S, Counts, Vitals
 
 _SOME_FAIL = 0.05  # from this share of calls on "some calls fail": one in a thousand is every vendor's daily life
@@ -20,6 +22,9 @@ _STATES = {
     State.HALF_OPEN: admin.BREAKER_STATE_HALF_OPEN,
     State.OPEN: admin.BREAKER_STATE_OPEN,
 }
+
+
+Keep = Callable[[str, Standing], Awaitable[None]]  # writes one down for other processes and later ones; must not raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +40,22 @@ class Desk:
     """Of this process."""
 
     def __init__(
-        self, roster: Roster, breakers: Breakers, addresses: Mapping[str, Address], *, clock: Clock, later: Later, instance_id: str
+        self,
+        roster: Roster,
+        breakers: Breakers,
+        addresses: Mapping[str, Address],
+        *,
+        clock: Clock,
+        later: Later,
+        keep: Keep,
+        instance_id: str,
     ) -> None:
         self.instance_id = instance_id
+        self.addresses = addresses  # set anew when the configuration changes
+        self._keep = keep
+        self._setting = asyncio.Lock()
         self._roster = roster
         self._breakers = breakers
-        self._addresses = addresses
         self._clock = clock
         self._later = later
 
@@ -60,14 +75,23 @@ class Desk:
             raise NotFound(f'{name} has no model "{model[:128]}" that configuration names or that was called; it has {known}'[:512])
         self._breakers.reset(name, model)
 
-    def set_enabled(self, name: str, *, enabled: bool, reason: str, drain_s: float | None) -> None:
+    async def set_enabled(self, name: str, *, enabled: bool, reason: str, drain_s: float | None) -> None:
         """Use a provider or not; of what is under way then, end what is left after `drain_s`; None: let it end. Raises NotFound."""
-        post = self._roster.post(name)
-        changed = post.standing.enabled != enabled
-        changed_s = self._clock.time() if changed else post.standing.changed_s
-        post.set(Standing(enabled, "" if enabled else reason, changed_s))
-        if not enabled and drain_s is not None:
-            post.clear(drain_s, self._later)
+        async with self._setting:  # so that what is kept and what holds here have the same order
+            now_s = self._clock.time()
+            before = self._roster.post(name).standing
+            changed_s = before.changed_s if before.enabled == enabled else now_s
+            clear_by_s = None if enabled or drain_s is None else now_s + drain_s
+            standing = Standing(enabled, "" if enabled else reason, changed_s, clear_by_s)
+            await self._keep(name, standing)
+            self.apply({name: standing})
+
+    def apply(self, standings: Mapping[str, Standing]) -> None:
+        """Let these hold here, as this process or another has kept them. Those of providers that are not there change nothing."""
+        for name, standing in standings.items():
+            post = self._roster.posts.get(name)
+            if post is not None and post.standing != standing:
+                post.set(standing, self._clock.time(), self._later)
 
     def _targets(self, name: str) -> list[tuple[Target, Vitals]]:
         return sorted(
@@ -75,7 +99,7 @@ class Desk:
         )
 
     def _shown(self, post: Post) -> admin.Provider:
-        address = self._addresses.get(post.name, Address(""))
+        address = self.addresses.get(post.name, Address(""))
         targets = self._targets(post.name)
         shown = [self._target(target, vitals) for target, vitals in targets]
         every = [vitals for _, vitals in targets]

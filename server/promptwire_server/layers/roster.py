@@ -1,12 +1,12 @@
 """Roster: every provider and target: how they are doing, what is under way there, and whether the operator lets them be used."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
 from promptwire_server.core.call import Target
 from promptwire_server.core.clock import Clock
 from promptwire_server.core.errors import NoHealthyUpstream, NotFound, Origin
+from promptwire_server.core.standing import Standing
 from promptwire_server.layers.known import Known
 from promptwire_server.layers.vitals import Vitals
 
@@ -30,15 +30,6 @@ class Visit(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """Whether a provider is used, as the operator has said."""
-
-    enabled: bool = True
-    reason: str = ""  # why not
-    changed_s: float | None = None  # since 1970; None: never
-
-
 class Post:
     """One provider. Belongs to one event loop."""
 
@@ -50,17 +41,16 @@ class Post:
         self.visits: set[Visit] = set()
         self._eviction: Timer | None = None
 
-    def set(self, standing: Standing) -> None:
-        """Use it or not from now on. What is under way goes on."""
+    def set(self, standing: Standing, now_s: float, later: Later) -> None:
+        """Use it or not from now on; `now_s` since 1970. What is under way goes on, or is ended when the standing says so."""
         if self._eviction is not None:
             self._eviction.cancel()
             self._eviction = None
         self.standing = standing
-
-    def clear(self, within_s: float, later: Later) -> None:
-        """End what is still under way then, unless the operator thinks again before; 0 is at once."""
-        if within_s > 0:
-            self._eviction = later(within_s, self._evict)
+        if standing.enabled or standing.clear_by_s is None:
+            return
+        if standing.clear_by_s > now_s:
+            self._eviction = later(standing.clear_by_s - now_s, self._evict)
         else:
             self._evict()
 

@@ -34,7 +34,7 @@ class Desk(Protocol):
         """Close the breakers of a provider, or of one model of it. Raises NotFound."""
         ...
 
-    def set_enabled(self, name: str, *, enabled: bool, reason: str, drain_s: float | None) -> None:
+    async def set_enabled(self, name: str, *, enabled: bool, reason: str, drain_s: float | None) -> None:
         """Use a provider or not; end what is under way after `drain_s` seconds, None: let it end. Raises NotFound."""
         ...
 
@@ -80,7 +80,7 @@ class ProviderService:
         if request.request_id:
             exchange.rename(request.request_id)
         drain_s = request.drain_timeout.ToNanoseconds() / 1e9 if request.HasField("drain_timeout") else None
-        self._desk.set_enabled(request.name, enabled=request.enabled, reason=request.reason, drain_s=drain_s)
+        await self._desk.set_enabled(request.name, enabled=request.enabled, reason=request.reason, drain_s=drain_s)
         event = names.PROVIDER_ENABLED if request.enabled else names.PROVIDER_DISABLED
         self._note(event, exchange, {"provider": request.name, "reason": request.reason})
         return admin.SetProviderEnabledResponse(provider=self._desk.provider(request.name), instance_id=self._desk.instance_id)

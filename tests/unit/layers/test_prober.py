@@ -12,11 +12,12 @@ from promptwire_server.core.errors import PromptwireError, UpstreamAccount, Upst
 from promptwire_server.core.handler import Handler
 from promptwire_server.core.ids import Ids
 from promptwire_server.core.reply import Reply
+from promptwire_server.core.standing import Standing
 from promptwire_server.layers.breaker import BreakerSettings, State
 from promptwire_server.layers.breakers import Breakers, Shielded
 from promptwire_server.layers.prober import ChatProbe, ListProbe, Prober, ProbeSettings
 from promptwire_server.layers.pulse import Pulse
-from promptwire_server.layers.roster import Roster, Standing
+from promptwire_server.layers.roster import Roster
 from promptwire_server.layers.share import Share
 from promptwire_server.layers.vitals import Counts
 from tests.unit.layers.conftest import answer
@@ -107,7 +108,7 @@ async def test_only_idle_targets_in_use_are_asked(chatting: Vendors, clock: Manu
     chatting.roster.of(Target("q", "a caller's"))
     await chatting.prober.round()
     assert chatting.asked == ["q/c"]
-    chatting.roster.post("q").set(Standing(enabled=False))
+    chatting.roster.post("q").set(Standing(enabled=False), 0.0, asyncio.get_running_loop().call_later)
     clock.advance(31)
     await chatting.prober.round()
     assert chatting.asked == ["q/c", "p/a"]

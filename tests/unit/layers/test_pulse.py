@@ -25,13 +25,15 @@ from promptwire_server.core.errors import (
     failure_of,
 )
 from promptwire_server.core.reply import Batch, Reply
+from promptwire_server.core.standing import Standing
 from promptwire_server.layers.pulse import Pulse
-from promptwire_server.layers.roster import Roster, Standing
+from promptwire_server.layers.roster import Roster
 from promptwire_server.layers.vitals import Counts, Vitals
 from tests.unit.layers.conftest import MakeCall, answer, streamed
 
 TARGET = Target("p", "m")
 OFF = Standing(enabled=False, reason="the vendor asked us to")
+OFF_NOW = Standing(enabled=False, clear_by_s=0.0)
 VENDOR = Origin("p", http_status=429)
 
 
@@ -241,7 +243,7 @@ async def test_a_thousand_calls_that_end_at_random_leave_nothing_behind(
 
 
 async def test_a_provider_out_of_use_gets_no_calls_and_the_error_says_why(ask: Ask, upstream: Upstream, roster: Roster) -> None:
-    roster.post("p").set(OFF)
+    roster.post("p").set(OFF, 0.0, Timers().later)
     with pytest.raises(NoHealthyUpstream, match="the vendor asked us to") as caught:
         await ask()
     assert (caught.value.elsewhere, upstream.entered.is_set()) == (True, False)
@@ -255,8 +257,7 @@ async def test_draining_lets_calls_end_and_ends_those_that_take_too_long(
     upstream.go_on.clear()
     waiting = ask()
     await upstream.entered.wait()
-    roster.post("p").set(OFF)
-    roster.post("p").clear(30.0, timers.later)
+    roster.post("p").set(Standing(enabled=False, clear_by_s=130.0), 100.0, timers.later)
     assert [delay_s for delay_s, _ in timers.due] == [30.0]
     assert not waiting.done()
     timers.ring()
@@ -284,7 +285,7 @@ async def test_a_task_that_was_evicted_is_not_left_half_cancelled(
     upstream.go_on.clear()
     calling = asyncio.ensure_future(caller())
     await upstream.entered.wait()
-    roster.post("p").clear(0, Timers().later)
+    roster.post("p").set(OFF_NOW, 1.0, Timers().later)
     assert await calling == "asks another, 0 cancellations pending"
     assert [attempt.failure.reason for attempt in call.trail.attempts] == [pb.ERROR_REASON_NO_HEALTHY_UPSTREAM]
 
@@ -293,7 +294,7 @@ async def test_who_is_cancelled_by_the_caller_too_is_cancelled(ask: Ask, upstrea
     upstream.go_on.clear()
     asking = ask()
     await upstream.entered.wait()
-    roster.post("p").clear(0, Timers().later)
+    roster.post("p").set(OFF_NOW, 1.0, Timers().later)
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asking
@@ -314,7 +315,7 @@ async def test_a_stream_under_way_is_cut_and_released(ask: Ask, upstream: Upstre
         await anext(events)
         await anext(events)
         waiting = asyncio.ensure_future(anext(events))
-        roster.post("p").clear(0, Timers().later)
+        roster.post("p").set(OFF_NOW, 1.0, Timers().later)
         with pytest.raises(StreamInterrupted, match="taken out of use"):
             await waiting
     assert vitals.counts() == Counts()
@@ -326,9 +327,8 @@ async def test_back_in_use_nothing_is_ended_any_more(ask: Ask, upstream: Upstrea
     upstream.go_on.clear()
     waiting = ask()
     await upstream.entered.wait()
-    roster.post("p").set(OFF)
-    roster.post("p").clear(30.0, timers.later)
-    roster.post("p").set(Standing())
+    roster.post("p").set(Standing(enabled=False, clear_by_s=130.0), 100.0, timers.later)
+    roster.post("p").set(Standing(), 101.0, timers.later)
     assert timers.due == []
     upstream.go_on.set()
     async with await waiting as reply:
@@ -336,7 +336,7 @@ async def test_back_in_use_nothing_is_ended_any_more(ask: Ask, upstream: Upstrea
 
 
 def test_a_new_configuration_keeps_what_is_known(roster: Roster, vitals: Vitals) -> None:
-    roster.post("p").set(OFF)
+    roster.post("p").set(OFF, 0.0, Timers().later)
     roster.name(["p", "r"], [Target("r", "x")])
     assert (roster.of(TARGET) is vitals, roster.enabled("p"), sorted(roster.posts)) == (True, False, ["p", "r"])
     with pytest.raises(NotFound, match="this server has p, r"):

@@ -9,10 +9,11 @@ from promptwire.admin import v1 as admin
 from promptwire_server.core.call import ANONYMOUS, Principal, Target
 from promptwire_server.core.clock import Chance, ManualClock
 from promptwire_server.core.errors import InvalidRequest, NotFound, PolicyDenied
+from promptwire_server.core.standing import Standing
 from promptwire_server.layers.breaker import BreakerSettings
 from promptwire_server.layers.breakers import Breakers
 from promptwire_server.layers.desk import Address, Desk
-from promptwire_server.layers.roster import Roster, Standing
+from promptwire_server.layers.roster import Roster
 from promptwire_server.layers.verdict import Verdict
 from promptwire_server.rpc.provider import ProviderService
 from tests.unit.rpc.exchanges import FakeExchange
@@ -53,10 +54,16 @@ class Office:
         self.roster = Roster(self.clock, ["acme", "beta", "echo"], [FAST, SLOW])
         self.breakers = Breakers(BreakerSettings(consecutive_failures=2), self.clock, Chance(), [FAST, SLOW])
         addresses = {"acme": Address("openai", "https://api.acme.example:443", 64)}
-        self.desk = Desk(self.roster, self.breakers, addresses, clock=self.clock, later=self.timers.later, instance_id="srv-1")
+        self.kept: list[tuple[str, Standing]] = []
+        self.desk = Desk(
+            self.roster, self.breakers, addresses, clock=self.clock, later=self.timers.later, keep=self._keep, instance_id="srv-1"
+        )
         self.audited: list[tuple[str, Mapping[str, str]]] = []
         self.service = ProviderService(self.desk, lambda *event: self.audited.append(event))
         self.exchange = FakeExchange(principal=OPERATOR)
+
+    async def _keep(self, name: str, standing: Standing) -> None:
+        self.kept.append((name, standing))
 
     def succeed(self, target: Target, took_s: float = 1.0, first_s: float | None = None) -> None:
         self.roster.of(target).succeeded(took_s, first_s, self.clock.now_s)
@@ -224,8 +231,21 @@ async def test_what_takes_longer_than_the_drain_is_ended(office: Office) -> None
     visit = Visit()
     office.roster.post("acme").visits.add(visit)
     await office.set_enabled(enabled=False, drain_timeout={"seconds": 30})
+    assert [standing.clear_by_s for _, standing in office.kept] == [office.clock.time() + 30]
     office.timers.due.pop(30.0)()
     assert visit.evicted
+
+
+async def test_what_another_process_has_set_holds_here_and_its_drain_ends_at_the_same_time(office: Office) -> None:
+    visit = Visit()
+    office.roster.post("acme").visits.add(visit)
+    standing = Standing(enabled=False, reason="elsewhere", changed_s=office.clock.time(), clear_by_s=office.clock.time() + 30)
+    office.clock.advance(10)
+    office.desk.apply({"acme": standing})
+    office.desk.apply({"acme": standing})  # it is read again
+    assert ((await office.get()).mode_reason, list(office.timers.due)) == ("elsewhere", [20.0])
+    office.desk.apply({"acme": Standing()})
+    assert (office.timers.due, visit.evicted, office.kept) == ({}, False, [])
 
 
 async def test_a_drain_of_zero_ends_everything_at_once(office: Office) -> None:
@@ -265,7 +285,7 @@ async def test_pages_have_every_provider_once_in_order(office: Office) -> None:
 
 async def test_lists_can_be_of_some_modes_and_healths(office: Office) -> None:
     office.succeed(FAST)
-    office.roster.post("beta").set(Standing(enabled=False))
+    office.desk.apply({"beta": Standing(enabled=False), "gone": Standing(enabled=False)})
     assert await office.listed(modes=[admin.PROVIDER_MODE_DISABLED, admin.PROVIDER_MODE_DRAINING]) == ["beta"]
     assert await office.listed(healths=[admin.PROVIDER_HEALTH_HEALTHY]) == ["acme"]
     assert await office.listed(healths=[admin.PROVIDER_HEALTH_UNSPECIFIED], modes=[admin.PROVIDER_MODE_ENABLED]) == ["echo"]
