@@ -1,6 +1,6 @@
 """Embed: the way of a request for vectors: admitted, sent to the targets of its model in turn, counted like every other question."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from promptwire import v1 as pb
@@ -13,6 +13,7 @@ from promptwire_server.core.reply import Ending
 from promptwire_server.layers import names
 from promptwire_server.layers.admit import Gate
 from promptwire_server.layers.book import Book
+from promptwire_server.layers.price import price_attempts
 from promptwire_server.layers.route import Routes
 from promptwire_server.layers.tally import Ended, Tally
 
@@ -69,10 +70,24 @@ class Embedder:
 
     async def _priced(self, call: EmbedCall, target: Target) -> pb.EmbedResponse:
         facts = self._book.at_hand(target) or await self._book.facts(target)
-        response = await self._sources[target.provider].embed(call.aimed_at(target))
+        attempts, spent = call.call.trail.attempts, call.usage.input_tokens
+        made = len(attempts)
+        try:
+            response = await self._sources[target.provider].embed(call.aimed_at(target))
+            _bill(attempts[made:], call.usage.input_tokens - spent, response)
+        finally:
+            if facts.price is not None:
+                price_attempts(attempts[made:], target.provider, facts.price)
         if facts.price is not None and not response.cost.HasField("total_nano_usd"):
             add_price(response.cost, response.usage, facts.price)
         return response
+
+
+def _bill(attempts: Sequence[pb.Attempt], input_tokens: int, response: pb.EmbedResponse) -> None:
+    """Say of the attempt that answered what it spent."""
+    for attempt in attempts:
+        if not attempt.HasField("failure"):
+            attempt.usage.input_tokens, attempt.usage.estimated = input_tokens, response.usage.estimated
 
 
 def _summary(call: EmbedCall, response: pb.EmbedResponse | None) -> pb.ChatResponse | None:

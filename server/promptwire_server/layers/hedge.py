@@ -7,7 +7,6 @@ from promptwire import v1 as pb
 from promptwire_server.core.call import Call, Target
 from promptwire_server.core.errors import PromptwireError
 from promptwire_server.core.reply import Reply
-from promptwire_server.layers.question import Question
 
 _LOST = "another attempt answered first"
 Ask = Callable[[], Awaitable[Reply]]
@@ -35,11 +34,11 @@ async def hedged(first: Ask, second: Ask, after_s: float, began: Callable[[], No
 
 
 def mark_lost(call: Call, targets: Collection[Target]) -> None:
-    """Say in the trail which attempt lost. What it read was paid for: the vendor does not say how much, so that is estimated."""
+    """Say in the trail which attempt lost, and put the one that answered behind it, as the contract has it."""
     for attempt in call.trail.attempts:
         if attempt.failure.reason == pb.ERROR_REASON_CANCELLED and Target(attempt.provider, attempt.model) in targets:
             attempt.failure.message = _LOST
-            attempt.usage.input_tokens, attempt.usage.estimated = Question(call).prompt_tokens, True
+    call.trail.attempts.sort(key=lambda attempt: not attempt.HasField("failure"))
 
 
 async def _result(ask: Ask, results: list[Reply | PromptwireError]) -> None:

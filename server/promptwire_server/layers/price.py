@@ -1,10 +1,12 @@
-"""Price: writes into every answer what it cost. Stands before each provider, where the model that is asked is known."""
+"""Price: writes into every answer what it cost, and into attempts that failed. Stands before each provider, where the model is known."""
+
+from collections.abc import Iterable
 
 from promptwire import v1 as pb
 from promptwire_server.core.call import Call
 from promptwire_server.core.handler import Handler
 from promptwire_server.core.price import Price, add_price
-from promptwire_server.core.reply import Reply
+from promptwire_server.core.reply import Ending, Reply
 from promptwire_server.layers.book import Book
 
 
@@ -21,19 +23,46 @@ class Priced:
         if target is None:
             return await self._inner(call)
         facts = self._book.at_hand(target) or await self._book.facts(target)
-        reply = await self._inner(call)
-        if facts.price is not None:
-            reply.attend(_Bill(facts.price))
+        if facts.price is None:
+            return await self._inner(call)
+        bill = _Bill(call, target.provider, facts.price)
+        try:
+            reply = await self._inner(call)
+        except BaseException:
+            bill.failed()
+            raise
+        reply.attend(bill)
+        if call.stream:  # a whole answer that is there cannot fail any more
+            reply.on_done(bill.done)
         return reply
 
 
+def price_attempts(attempts: Iterable[pb.Attempt], provider: str, price: Price) -> None:
+    """Write into attempts at a provider what they cost, as far as they are known to have spent anything."""
+    for attempt in attempts:
+        if attempt.provider == provider and attempt.HasField("usage") and not attempt.HasField("cost"):
+            add_price(attempt.cost, attempt.usage, price)
+
+
 class _Bill:
-    """Writes the cost into the answer on its way out."""
+    """Writes the cost into the answer on its way out, and where there is none, into the attempts."""
 
-    __slots__ = ("_price",)
+    __slots__ = ("_attempts", "_made", "_price", "_provider")
 
-    def __init__(self, price: Price) -> None:
+    def __init__(self, call: Call, provider: str, price: Price) -> None:
+        self._attempts = call.trail.attempts
+        self._made = len(self._attempts)  # before: others know what those cost
+        self._provider = provider
         self._price = price
+
+    def failed(self) -> None:
+        """There was no answer."""
+        price_attempts(self._attempts[self._made :], self._provider, self._price)
+
+    def done(self, ending: Ending) -> None:
+        """The answer has ended."""
+        if ending.response is None:
+            self.failed()
 
     def started(self, event: pb.ChatStarted) -> None:
         """A stream begins: what it costs is known at its end."""

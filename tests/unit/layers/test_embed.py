@@ -9,7 +9,7 @@ from promptwire import v1 as pb
 from promptwire_server.core.call import Target
 from promptwire_server.core.clock import ManualClock
 from promptwire_server.core.embedding import EmbedCall
-from promptwire_server.core.errors import CapabilityMissing, Draining, PromptwireError, UpstreamFailed, UpstreamInvalidRequest
+from promptwire_server.core.errors import CapabilityMissing, Draining, PromptwireError, UpstreamFailed, UpstreamInvalidRequest, failure_of
 from promptwire_server.core.facts import Facts
 from promptwire_server.core.price import PUBLISHED, Price, Rates
 from promptwire_server.layers.admit import Gate
@@ -32,7 +32,11 @@ class Model:
     async def embed(self, call: EmbedCall) -> pb.EmbedResponse:
         self.asked.append(call.model)
         call.usage.input_tokens += 3
+        attempt = pb.Attempt(provider=call.call.target.provider if call.call.target else "", model=call.model)
+        call.call.trail.attempts.append(attempt)
         if self.error is not None:
+            attempt.failure.CopyFrom(failure_of(self.error))
+            attempt.usage.input_tokens = 3
             raise self.error
         return pb.EmbedResponse(provider="p", model=call.model, embeddings=[pb.Embedding(values=[1.0])], usage=call.usage)
 
@@ -76,6 +80,9 @@ async def test_the_next_target_is_asked_when_it_may_help_and_both_are_counted(cl
     assert response.model == "two"
     assert response.usage.input_tokens == 6
     assert [notice.code for notice in response.notices] == [pb.Notice.CODE_FALLBACK_USED]
+    failed, answered = response.attempts
+    assert (failed.usage.input_tokens, failed.cost.total_nano_usd) == (3, 3)
+    assert (answered.usage.input_tokens, answered.HasField("cost")) == (3, False)
 
 
 async def test_no_other_target_is_asked_when_the_request_is_wrong(clock: ManualClock, make_call: MakeCall) -> None:

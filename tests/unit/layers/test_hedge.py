@@ -123,7 +123,7 @@ async def test_the_router_hedges_whole_answers_and_says_what_the_loser_cost(cloc
     call.request.prompt = "four"
     await router(clock, upstream, planned([A, B], Hedge(after_s=0.0)))(call)
     assert upstream.asked == "ab"
-    won, lost = call.trail.attempts
+    lost, won = call.trail.attempts
     assert won.chosen_because == "hedge after 0 ms"
     assert (lost.provider, lost.failure.message) == ("a", "another attempt answered first")
     assert (lost.usage.input_tokens, lost.usage.estimated) == (1, True)

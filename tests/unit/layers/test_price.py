@@ -1,11 +1,15 @@
 """Every answer says what it cost, whole or streamed, where that is known."""
 
+import asyncio
+from contextlib import suppress
+from typing import Any
+
 import pytest
 
 from promptwire import v1 as pb
 from promptwire_server.core.call import Call, Target
 from promptwire_server.core.clock import ManualClock
-from promptwire_server.core.errors import UpstreamFailed
+from promptwire_server.core.errors import StreamInterrupted, UpstreamFailed
 from promptwire_server.core.facts import Facts
 from promptwire_server.core.price import OPERATOR, PUBLISHED, Price, Rates
 from promptwire_server.core.reply import Reply
@@ -74,6 +78,71 @@ async def test_a_failure_stays_what_it_is(clock: ManualClock, make_call: MakeCal
 
     with pytest.raises(UpstreamFailed):
         await Priced(inner, book=book(clock))(make_call(target=MINI))
+
+
+def broken(**more: Any) -> pb.Attempt:
+    failure = pb.Failure(reason=pb.ERROR_REASON_UPSTREAM_FAILED)
+    return pb.Attempt(provider="openai", model="mini", failure=failure, usage=pb.Usage(input_tokens=3, output_tokens=2), **more)
+
+
+@pytest.mark.parametrize("error", [UpstreamFailed("down"), asyncio.CancelledError()])
+async def test_attempts_that_failed_have_their_cost(clock: ManualClock, make_call: MakeCall, error: BaseException) -> None:
+    async def inner(call: Call) -> Reply:
+        call.trail.attempts.append(broken())
+        raise error
+
+    call = make_call(target=MINI)
+    with pytest.raises(type(error)):
+        await Priced(inner, book=book(clock))(call)
+    assert [attempt.cost.total_nano_usd for attempt in call.trail.attempts] == [7]
+
+
+@pytest.mark.parametrize("stop_after", [2, None])
+async def test_a_stream_that_is_left_or_breaks_off_has_its_cost(clock: ManualClock, make_call: MakeCall, stop_after: int | None) -> None:
+    call = make_call(target=MINI, stream=True)
+    async with await priced(call, streamed(answer(), clock=clock, stop_after=stop_after), book(clock)) as reply:
+        call.trail.attempts.append(broken())
+        with suppress(StreamInterrupted):
+            async for batch in reply.batches():
+                if stop_after is None and batch[0].HasField("part_delta"):
+                    break
+    assert [attempt.cost.total_nano_usd for attempt in call.trail.attempts] == [7]
+
+
+async def test_a_stream_that_ended_well_leaves_its_attempts_alone(clock: ManualClock, make_call: MakeCall) -> None:
+    call = make_call(target=MINI, stream=True)
+    async with await priced(call, streamed(answer(), clock=clock), book(clock)) as reply:
+        call.trail.attempts.append(broken())
+        await reply.read()
+    assert not call.trail.attempts[0].HasField("cost")
+
+
+async def test_only_what_is_known_to_be_spent_is_priced(clock: ManualClock, make_call: MakeCall) -> None:
+    before, charged = broken(), broken(cost=pb.Cost(total_nano_usd=5))
+    elsewhere, nothing = broken(), pb.Attempt(provider="openai", model="mini")
+    elsewhere.provider = "another"
+
+    async def inner(call: Call) -> Reply:
+        call.trail.attempts.extend([charged, elsewhere, nothing])
+        raise UpstreamFailed("down")
+
+    call = make_call(target=MINI)
+    call.trail.attempts.append(before)
+    with pytest.raises(UpstreamFailed):
+        await Priced(inner, book=book(clock))(call)
+    assert charged.cost.total_nano_usd == 5
+    assert not any(attempt.HasField("cost") for attempt in (before, elsewhere, nothing))
+
+
+async def test_an_attempt_of_no_known_price_has_no_cost(clock: ManualClock, make_call: MakeCall) -> None:
+    async def inner(call: Call) -> Reply:
+        call.trail.attempts.append(broken())
+        raise UpstreamFailed("down")
+
+    call = make_call(target=MINI)
+    with pytest.raises(UpstreamFailed):
+        await Priced(inner, book=book(clock, Published({"mini": Facts(Price(Rates(input=1), PUBLISHED))})))(call)
+    assert not call.trail.attempts[0].HasField("cost")
 
 
 async def test_a_price_is_looked_up_once_a_minute(clock: ManualClock) -> None:
