@@ -8,11 +8,12 @@ from functools import partial
 from typing import Protocol
 
 from promptwire import v1 as pb
+from promptwire_server.core.answer import failures
 from promptwire_server.core.call import Call, Target
 from promptwire_server.core.clock import Chance, Clock
-from promptwire_server.core.errors import PromptwireError
+from promptwire_server.core.errors import NoHealthyUpstream, PromptwireError
 from promptwire_server.core.handler import Handler
-from promptwire_server.core.reply import Reply
+from promptwire_server.core.reply import Event, Reply
 from promptwire_server.layers.alias import Hedge, Shadow
 from promptwire_server.layers.hedge import hedged, mark_lost
 from promptwire_server.layers.retry import RetryBudget, RetrySettings, pause_s
@@ -111,6 +112,8 @@ class Router:
 
     async def __call__(self, call: Call) -> Reply:
         """The first answer. Raises the failure that says most about why there is none."""
+        if len(call.trail.attempts) >= self.settings.max_attempts:  # of a stream that broke: no other may take its place
+            raise NoHealthyUpstream("the attempts of this request are used up")
         self.budget.request()
         plan = self._planner.plan(call)
         call.trail.variant = plan.variant
@@ -143,7 +146,7 @@ class Router:
 class _Course:
     """One call on its way through its targets."""
 
-    __slots__ = ("_ahead", "_call", "_plan", "_retries", "_router", "_telling")
+    __slots__ = ("_ahead", "_before", "_call", "_plan", "_retries", "_router", "_telling")
 
     def __init__(self, router: Router, call: Call, plan: Plan) -> None:
         self._router = router
@@ -152,6 +155,7 @@ class _Course:
         self._ahead = deque(plan.choices)
         if call.avoid:
             self._ahead = deque(sorted(self._ahead, key=lambda choice: choice.target in call.avoid))
+        self._before = len(call.trail.attempts)  # made for a stream that broke, which is told by whoever makes it good
         self._retries = 0
         self._telling: PromptwireError | None = None  # of a target that was reached: it says more than that another was not
 
@@ -161,7 +165,7 @@ class _Course:
         while True:
             made = self._made()
             try:
-                return await self._tried(choice)
+                return self._retold(await self._tried(choice), choice.target)
             except PromptwireError as error:
                 reached = self._made() > made
                 if reached or self._telling is None:
@@ -170,6 +174,13 @@ class _Course:
             if following is None:
                 raise self._telling
             choice = following
+
+    def _retold(self, reply: Reply, target: Target) -> Reply:
+        """The answer, which says at its beginning what failed before it. A whole one says so among its attempts."""
+        if self._call.stream and self._made() > self._before:
+            failed = failures(self._call.trail.attempts[self._before :], target.provider, target.model)
+            reply.tell([Event(attempt_failed=each) for each in failed])
+        return reply
 
     async def _tried(self, choice: Choice) -> Reply:
         """One attempt; two, where the first of a whole answer takes longer than usual and that is wished."""

@@ -25,6 +25,13 @@ from tests.unit.layers.conftest import answer
 A, B, C = Target("p", "a"), Target("p", "b"), Target("q", "c")
 
 
+class Quick:
+    """Targets usually answer at once."""
+
+    def usual_s(self, target: Target) -> float:
+        return 0.001
+
+
 class Vendors:
     """Both providers behind the layers of a target, and a prober."""
 
@@ -51,7 +58,8 @@ class Vendors:
         self.bugs.append(bug)
 
     def _stack(self) -> Handler:
-        return Pulse(Shielded(Share(self._chat, clock=self.clock), breakers=self.breakers), roster=self.roster, clock=self.clock)
+        share = Share(self._chat, clock=self.clock, usual=Quick())
+        return Pulse(Shielded(share, breakers=self.breakers), roster=self.roster, clock=self.clock)
 
     async def _chat(self, call: Call) -> Reply:
         self.calls.append(call)

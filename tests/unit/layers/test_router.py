@@ -16,6 +16,7 @@ from promptwire_server.core.errors import (
     NoHealthyUpstream,
     PromptwireError,
     UpstreamAccount,
+    UpstreamError,
     UpstreamFailed,
     UpstreamInvalidRequest,
     UpstreamRateLimited,
@@ -26,6 +27,7 @@ from promptwire_server.layers.alias import Hedge, Shadow
 from promptwire_server.layers.retry import RetrySettings
 from promptwire_server.layers.router import Choice, Router
 from promptwire_server.layers.share import Share
+from promptwire_server.layers.verdict import Verdict, verdict_on
 from tests.unit.layers.conftest import MakeCall, answer
 
 Outcome = PromptwireError | None
@@ -249,8 +251,17 @@ async def hung(call: Call) -> Reply:
 async def test_a_hung_target_fails_when_its_share_is_over(clock: ManualClock, make_call: MakeCall) -> None:
     call = make_call(timeout_s=10.0, target=A, first_by_s=clock.now_s + 0.02)
     with pytest.raises(UpstreamFailed, match=r"a/m: no answer within 0\.02 s, its share of the time"):
-        await Share(hung, clock=clock)(call)
+        await Share(hung, clock=clock, usual=Known({A: 0.01}))(call)
     assert call.trail.attempts[0].failure.reason == pb.ERROR_REASON_UPSTREAM_FAILED
+
+
+@pytest.mark.parametrize("usual", [None, Known(), Known({A: 0.5})], ids=["nobody knows", "nothing known", "slower than that"])
+async def test_a_target_is_not_blamed_for_a_share_that_was_too_small(clock: ManualClock, make_call: MakeCall, usual: Known | None) -> None:
+    call = make_call(timeout_s=10.0, target=A, first_by_s=clock.now_s + 0.02)
+    with pytest.raises(UpstreamError, match="its share of the time") as caught:
+        await Share(hung, clock=clock, usual=usual)(call)
+    assert caught.value.elsewhere
+    assert verdict_on(caught.value) is Verdict.NOTHING
 
 
 async def test_without_a_share_a_target_may_take_all_the_time(clock: ManualClock, make_call: MakeCall) -> None:
