@@ -39,6 +39,19 @@ def planner(settings: Settings, routes: Routes, *, roster: Roster, breakers: Bre
     return Planner(named, routes, View(outlook, outlook, book.recalled, chance))
 
 
+def named_targets(settings: Settings) -> list[Target]:
+    """Every target that the configuration names: of aliases, of their fallbacks and shadows, and the default model."""
+    names = [settings.default_model] if settings.default_model else []
+    for section in settings.models.values():
+        fallbacks = section.fallbacks
+        names += [name for kind in _KINDS for name in getattr(fallbacks, kind) or ()]
+        names += fallbacks.default
+        names += [] if section.shadow is None else [section.shadow.to]
+    behind = aliases(settings)
+    direct = (target_of(name) for name in names if name not in behind)
+    return list(dict.fromkeys([*(target for targets in behind.values() for target in targets), *direct]))
+
+
 def provider_limits(settings: Settings) -> dict[str, ProviderLimits]:
     """What targets may be asked at most, by provider."""
     found: dict[str, dict[str, TargetLimits]] = {name: {} for name in settings.providers}

@@ -18,7 +18,7 @@ from promptwire_server.layers.breakers import Breakers
 from promptwire_server.layers.plan import Planner
 from promptwire_server.layers.roster import Roster
 from promptwire_server.layers.route import Routes
-from promptwire_server.planning import planned_aliases, planner, provider_limits
+from promptwire_server.planning import named_targets, planned_aliases, planner, provider_limits
 from tests.unit.layers.outlooks import question
 from tests.unit.layers.vendors import Published
 
@@ -98,6 +98,11 @@ def test_what_an_alias_says_arrives(settings: config.Settings) -> None:
     assert (smart.fallbacks.of("context"), smart.fallbacks.of("policy")) == (("large",), ("small",))
     assert smart.members[0].facts == Facts(capabilities=(pb.CAPABILITY_CHAT,), context_window_tokens=100)
     assert smart.members[0].tags == {"eu"}
+
+
+def test_every_target_that_is_named_anywhere_is_known(settings: config.Settings) -> None:
+    named = named_targets(settings)
+    assert named == [echo(name) for name in ("small", "large", "larger", "own", "echo", "last")]
 
 
 def test_limits_are_those_of_the_targets_wherever_they_are_asked(settings: config.Settings) -> None:

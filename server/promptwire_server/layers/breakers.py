@@ -28,8 +28,10 @@ class Breakers:
     ) -> None:
         """`named` are the targets that configuration names; others are learned as they are called, up to a bound."""
         self._clock = clock
+        self._changed = changed
+        self._not_closed: set[Target] = set()
         self._states = Known(
-            lambda target: Breaker(settings, clock, chance, lambda state: changed(target, state)),
+            lambda target: Breaker(settings, clock, chance, lambda state: self._note(target, state)),
             named,
             busy=lambda breaker: breaker.state is not State.CLOSED,
         )
@@ -51,7 +53,9 @@ class Breakers:
         return self._states.items()
 
     def open(self, target: Target) -> bool:
-        """Whether a call that came now would be refused."""
+        """Whether a call that came now would be refused. Routing asks it of every target of every call, and nearly always nothing is."""
+        if target not in self._not_closed:
+            return False
         breaker = self._states.find(target)
         return breaker is not None and breaker.open
 
@@ -73,6 +77,13 @@ class Breakers:
         for target, breaker in self._states.items():
             if target.provider == provider and model in ("", target.model):
                 breaker.reset()
+
+    def _note(self, target: Target, state: State) -> None:
+        if state is State.CLOSED:
+            self._not_closed.discard(target)
+        else:
+            self._not_closed.add(target)
+        self._changed(target, state)
 
 
 class Shielded:

@@ -14,6 +14,7 @@ from promptwire_server.layers.router import Choice
 
 _UNKNOWN_CLASS: Final = PRICE_CLASSES.index("medium")
 _DEAREST: Final = float("inf")
+_DRAWN_BITS: Final = 48  # so many that no pair is likelier than another by more than one in millions
 _UNKNOWN_S: Final = 1e9  # slower than any that is known
 
 
@@ -109,9 +110,12 @@ class Weighted:
     def order(self, seats: Sequence[Seat], question: Question) -> Sequence[Seat]:  # noqa: ARG002 - see Ordering
         """See Ordering."""
         left = list(seats)
+        total = sum([seat.weight for seat in left])
         ordered = []
         while len(left) > 1:
-            ordered.append(left.pop(_drawn(left, self.chance)))
+            seat = left.pop(_drawn(left, self.chance.uniform(0.0, total)))
+            total -= seat.weight
+            ordered.append(seat)
         return ordered + left
 
 
@@ -139,7 +143,7 @@ class Latency:
     """
 
     first = "faster of two"
-    following = "next by latency"
+    following = "slower of two, or not drawn"
 
     def __init__(self, load: Load, chance: Chance) -> None:
         self._load = load
@@ -150,12 +154,13 @@ class Latency:
         count = len(seats)
         if count == 1:
             return seats
-        ranked = sorted(seats, key=self._figure)
-        # Of two that are drawn, the one that comes earlier among all.
-        one = int(self._chance.uniform(0, count)) % count
-        other = int(self._chance.uniform(0, count - 1)) % (count - 1)
-        winner = min(one, other + (other >= one))
-        return ranked if winner == 0 else [ranked[winner], *ranked[:winner], *ranked[winner + 1 :]]
+        drawn = self._chance.bits(_DRAWN_BITS)
+        one = drawn % count
+        other = drawn // count % (count - 1)
+        other += other >= one
+        if self._figure(seats[other]) < self._figure(seats[one]):
+            one, other = other, one
+        return [seats[one], seats[other], *(seat for position, seat in enumerate(seats) if position not in (one, other))]
 
     def _figure(self, seat: Seat) -> float:
         latency_s = self._load.latency_s(seat.target)
@@ -188,9 +193,8 @@ def _from(seats: Sequence[Seat], turn: int) -> Sequence[Seat]:
     return [*seats[start:], *seats[:start]] if start else seats
 
 
-def _drawn(seats: Sequence[Seat], chance: Chance) -> int:
-    """A position, as likely as its weight is large."""
-    point = chance.uniform(0.0, sum(seat.weight for seat in seats))
+def _drawn(seats: Sequence[Seat], point: float) -> int:
+    """The position that a point in the sum of all weights falls upon."""
     for position, seat in enumerate(seats):
         point -= seat.weight
         if point < 0:
