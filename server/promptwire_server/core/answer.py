@@ -91,6 +91,21 @@ def delta_of(part: pb.ContentPart) -> pb.PartDelta | None:
     return None
 
 
+def failures(attempts: Iterable[pb.Attempt], provider: str, model: str) -> list[pb.AttemptFailed]:
+    """Each attempt that failed, and who was asked next: the attempt behind it, or the provider and model that are being asked now."""
+    failed = [attempt for attempt in attempts if attempt.HasField("failure")]
+    following = [(attempt.provider, attempt.model) for attempt in failed[1:]]
+    return [
+        pb.AttemptFailed(attempt=attempt, next_action=_action(attempt, *target), next_provider=target[0], next_model=target[1])
+        for attempt, target in zip(failed, [*following, (provider, model)], strict=False)
+    ]
+
+
+def _action(attempt: pb.Attempt, provider: str, model: str) -> "pb.AttemptFailed.NextAction":
+    same = (attempt.provider, attempt.model) == (provider, model)
+    return pb.AttemptFailed.NEXT_ACTION_RETRY if same else pb.AttemptFailed.NEXT_ACTION_FALLBACK
+
+
 def text_of(message: pb.ChatMessage) -> str:
     """The text parts of a message, joined."""
     return "".join(part.text for part in message.parts if part.WhichOneof("content") == "text")

@@ -35,6 +35,7 @@ class Reply:
     """
 
     __slots__ = (
+        "_aside",
         "_assembly",
         "_callbacks",
         "_cut",
@@ -59,6 +60,7 @@ class Reply:
         self._release = release
         self._partial = partial
         self._response = response
+        self._aside: Batch = ()
         self._observers: list[Observer] = []
         self._assembly = None if source is None else Assembly(self._observers)
         self._callbacks: list[OnDone] = []
@@ -72,6 +74,11 @@ class Reply:
         """A Reply that is complete already."""
         return cls(response=response)
 
+    @property
+    def flowing(self) -> bool:
+        """Events are still to come from a source; not so of an answer that was whole from the start."""
+        return self._source is not None
+
     def on_done(self, callback: OnDone) -> None:
         """Call back once when the Reply has ended and the upstream is released."""
         self._callbacks.append(callback)
@@ -79,6 +86,10 @@ class Reply:
     def attend(self, observer: Observer) -> None:
         """Show the answer to `observer` on its way out, whole or streamed; the first to attend sees it first."""
         self._observers.append(observer)
+
+    def tell(self, events: Batch) -> None:
+        """Say these right behind `started`, which is told before anything of the answer: what led to it. Who reads it whole is not told."""
+        self._aside = events
 
     async def read(self) -> pb.ChatResponse:
         """The whole answer. Raises what the upstream raised."""
@@ -105,14 +116,14 @@ class Reply:
                 observer.first_delta()
             events = list(events_of(self._complete()))
             self._delivered = True
-            yield events
+            yield self._with_aside(events) if self._aside else events
             return
         failure: PromptwireError | None = None
         try:
             async for batch in self._source:
                 self._take(batch)
                 self._delivered = True
-                yield batch
+                yield self._with_aside(batch) if self._aside else batch
                 if self._cut is not None:
                     break
         except PromptwireError as error:
@@ -175,6 +186,12 @@ class Reply:
             for event in batch:
                 assembly.add(event)
             self._response = assembly.response
+
+    def _with_aside(self, batch: Batch) -> Batch:
+        if not batch or not batch[0].HasField("started"):
+            return batch
+        aside, self._aside = self._aside, ()
+        return [batch[0], *aside, *batch[1:]]
 
     def _so_far(self) -> pb.ChatResponse | None:
         if self._response is not None or self._assembly is None:

@@ -64,7 +64,8 @@ class _Stream:
         """The event; of a further stream's beginning, that the one before has failed."""
         if self._failed is not None and event.HasField("started"):
             told, self._failed = self._failed, None
-            told.next_provider, told.next_model = event.started.provider, event.started.model
+            if not told.next_provider:
+                told.next_provider, told.next_model = event.started.provider, event.started.model
             return Event(attempt_failed=told)
         self._said.take(event)
         return event
@@ -77,12 +78,15 @@ class _Stream:
         broken = self._call.trail.attempts[-1] if self._call.trail.attempts else pb.Attempt()
         call = self._said.going_on(self._call) if self._goes_on else self._call
         avoided = Target(broken.provider, broken.model)
+        made = len(self._call.trail.attempts)
         try:
             self._reply = await self._inner(replace(call, avoid=(*call.avoid, avoided)))
         except PromptwireError:
             raise error from None
         self._call.avoid = (*self._call.avoid, avoided)
         self._failed = pb.AttemptFailed(attempt=broken, discard_partial_output=not self._goes_on, next_action=self._next_action())
+        for failed in self._call.trail.attempts[made : made + 1]:  # before the stream that is open now, which tells it itself
+            self._failed.next_provider, self._failed.next_model = failed.provider, failed.model
         if self._goes_on:
             return self._said.ended()
         self._said = Said()

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptwire import v1 as pb
-from promptwire_server.core.answer import Assembly, delta_of, emptied, events_of
+from promptwire_server.core.answer import Assembly, delta_of, emptied, events_of, failures
 from tests.unit.core.answers import parts, responses
 
 
@@ -63,6 +63,25 @@ def test_a_cut_stream_gives_the_parts_that_were_finished(response: pb.ChatRespon
     assert [part for candidate in partial.candidates for part in candidate.message.parts] == finished
     indices = [candidate.index for candidate in partial.candidates]
     assert indices == sorted(set(indices))
+
+
+def attempt(provider: str, model: str, *, failed: bool = True) -> pb.Attempt:
+    return pb.Attempt(provider=provider, model=model, failure=pb.Failure(message="down") if failed else None)
+
+
+def test_every_failure_says_who_was_asked_next() -> None:
+    told = failures([attempt("a", "m"), attempt("a", "m"), attempt("b", "m"), attempt("c", "n", failed=False)], "c", "n")
+    retry, fallback = pb.AttemptFailed.NEXT_ACTION_RETRY, pb.AttemptFailed.NEXT_ACTION_FALLBACK
+    assert [(each.attempt.provider, each.next_action, each.next_provider, each.next_model) for each in told] == [
+        ("a", retry, "a", "m"),
+        ("a", fallback, "b", "m"),
+        ("b", fallback, "c", "n"),
+    ]
+    assert not any(each.discard_partial_output for each in told)
+
+
+def test_without_a_failure_nothing_is_told() -> None:
+    assert failures([attempt("a", "m", failed=False)], "a", "m") == []
 
 
 def test_discarded_output_is_forgotten() -> None:

@@ -100,6 +100,23 @@ async def test_a_complete_answer_ends_with_its_response(*, streamed: bool) -> No
     assert upstream.ending == Ending(answer(), None, delivered=True)
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_what_led_to_an_answer_is_told_behind_its_beginning(*, streamed: bool) -> None:
+    reply = Upstream().reply() if streamed else Reply.whole(answer())
+    aside = [Event(attempt_failed=pb.AttemptFailed(next_provider=name)) for name in "ab"]
+    reply.tell(aside)
+    async with reply:
+        assert await delivered(reply) == [EVENTS[0], *aside, *EVENTS[1:]]
+        assert await reply.read() == answer()
+
+
+async def test_who_reads_the_whole_is_told_nothing_beside_it() -> None:
+    reply = Upstream().reply()
+    reply.tell([Event(attempt_failed=pb.AttemptFailed())])
+    async with reply:
+        assert await reply.read() == answer()
+
+
 async def test_an_upstream_that_fails_before_all_else_is_passed_on() -> None:
     error = UpstreamRateLimited("slow down", retry_after_s=3.0)
     upstream = Upstream([], error)

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 
 from promptwire import v1 as pb
-from promptwire_server.core.answer import Assembly, events_of
+from promptwire_server.core.answer import Assembly, events_of, failures
 from promptwire_server.core.call import Call, Target
 from promptwire_server.core.errors import PromptwireError, StreamInterrupted, UpstreamFailed, failure_of
 from promptwire_server.core.reply import Batch, Ending, Event, Reply
@@ -130,6 +130,27 @@ async def test_thoughts_that_broke_off_are_ended_before_the_next_part(make_call:
     _, response = await told(upstream, make_call(stream=True, restart=CONTINUE))
     first, second = response.candidates[0].message.parts
     assert (first.reasoning.text, second.text) == ("hm", "yes")
+
+
+async def test_who_failed_before_the_next_stream_comes_between(make_call: MakeCall) -> None:
+    class Detour(Upstream):
+        """Its second stream comes after a failure elsewhere, which it tells itself."""
+
+        async def __call__(self, call: Call) -> Reply:
+            reply = await super().__call__(call)
+            if len(self.calls) == 2:
+                call.trail.attempts.append(pb.Attempt(provider="x", model="m", failure=pb.Failure(message="down")))
+                reply.tell([Event(attempt_failed=failed) for failed in failures(call.trail.attempts[-1:], "b", "m")])
+            return reply
+
+    upstream = Detour((text("half", "a"), 3), (text("the whole", "b"), None))
+    events, response = await told(upstream, make_call(stream=True, restart=DISCARD))
+    assert response.text == "the whole"
+    failed = [event.attempt_failed for event in events if event.HasField("attempt_failed")]
+    assert [(each.attempt.provider, each.next_provider, each.discard_partial_output) for each in failed] == [
+        ("a", "x", True),
+        ("x", "b", False),
+    ]
 
 
 async def test_there_are_three_streams_at_most(make_call: MakeCall) -> None:
