@@ -197,10 +197,9 @@ class _Course:
                 self._ahead.popleft()
 
         ask, call = self._router.ask, self._call
-        try:
-            return await hedged(partial(ask, call, first, None), partial(ask, call, second, None), after_s, begun)
-        finally:
-            mark_lost(call, (first.target, second.target))
+        reply = await hedged(partial(ask, call, first, None), partial(ask, call, second, None), after_s, begun)
+        mark_lost(call, (first.target, second.target))
+        return reply
 
     def _following(self) -> Target | None:
         return self._ahead[0].target if self._ahead else self._plan.beyond

@@ -129,6 +129,17 @@ async def test_the_router_hedges_whole_answers_and_says_what_the_loser_cost(cloc
     assert (lost.usage.input_tokens, lost.usage.estimated) == (1, True)
 
 
+async def test_of_a_caller_who_leaves_no_attempt_has_lost(clock: ManualClock, make_call: MakeCall) -> None:
+    call = make_call()
+    asking = asyncio.ensure_future(router(clock, Slow(clock, b=[None]), planned([A, A], Hedge(after_s=0.0)))(call))
+    for _ in range(10):  # to both attempts
+        await asyncio.sleep(0)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert {attempt.failure.message for attempt in call.trail.attempts} == {"the caller went away"}
+
+
 async def test_without_knowing_what_is_usual_nothing_is_hedged_by_it(clock: ManualClock, make_call: MakeCall) -> None:
     upstream = Upstream(clock, a=[None], b=[None])
     await router(clock, upstream, planned([A, B], Hedge()))(make_call())
