@@ -61,9 +61,8 @@ def asked(fake: FakeProvider) -> Callable[[str], Awaitable[int]]:
 
 def limited(provider: Provider) -> Limits:
     """The provider behind the layer that keeps to limits."""
-    clock = SystemClock()
-    store = memory_limits.Limits(clock)
-    return Limits(provider, provider="openai", limits=ProviderLimits(), store=store, count=prompt_tokens, clock=clock)
+    store = memory_limits.Limits(SystemClock())
+    return Limits(provider, provider="openai", limits=ProviderLimits(), store=store, count=prompt_tokens)
 
 
 def a_call(*, stream: bool = False, within_s: float = 10.0) -> Call:

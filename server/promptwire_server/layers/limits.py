@@ -11,12 +11,14 @@ from typing import Protocol
 
 from promptwire import v1 as pb
 from promptwire_server.core.call import Call, Target
-from promptwire_server.core.clock import Clock
 from promptwire_server.core.errors import Origin, UpstreamRateLimited
 from promptwire_server.core.handler import Handler
 from promptwire_server.core.limits import NO_LIMITS, Cause, Cost, RateLimits, Refusal, Scope, TargetLimits
 from promptwire_server.core.reply import Ending, Reply
 
+_MOST_OTHERS = 1024
+_BYTES_A_TOKEN = 4
+_SHORT_BYTES = 4096
 _GRACE_S = 5.0  # after a call's deadline, until its slot is free whatever happened to whoever held it
 
 
@@ -46,10 +48,11 @@ class LimitStore(Protocol):
     Its method has no tenant, unlike those of other stores: these limits are of the operator's accounts at vendors, which all tenants use.
     """
 
-    async def take(self, scopes: Sequence[Scope], cost: Cost, lease_s: float) -> Lease | Refusal:
+    async def take(self, scopes: Sequence[Scope], cost: Cost, until_s: float) -> Lease | Refusal:
         """Take a call's part of every scope, or of none: one decision, which nothing comes between. The first scope is the target.
 
-        The slots are free again after `lease_s`, should nobody give them back. Must not raise: a store out of reach lets calls pass.
+        Its slots are free again at `until_s`, on the monotonic clock, should nobody give them back. Must not raise: a store that is out
+        of reach lets calls pass.
         """
         ...
 
@@ -66,30 +69,22 @@ class Limits:
     """The limits of one provider and its targets."""
 
     def __init__(
-        self,
-        inner: Handler,
-        *,
-        provider: str,
-        limits: ProviderLimits,
-        store: LimitStore,
-        count: Callable[[pb.ChatRequest], int],
-        clock: Clock,
+        self, inner: Handler, *, provider: str, limits: ProviderLimits, store: LimitStore, count: Callable[[pb.ChatRequest], int]
     ) -> None:
         self._inner = inner
         self._store = store
-        self._count = count  # tokens of a prompt, estimated
-        self._clock = clock
+        self._count = partial(_tokens, count)
         self._whole = (Scope(provider, limits.whole),) if limits.whole.any else ()
         self._limited = {model: (Scope(f"{provider}/{model}", limits.models[model]), *self._whole) for model in limits.models}
+        self._others: dict[str, tuple[Scope, ...]] = {}  # of models without limits: callers choose their names, so only some are kept
 
     async def __call__(self, call: Call) -> Reply:
         """The inner answer. Raises UpstreamRateLimited with `retry_after_s` before any attempt when there is no room."""
         target = call.target
         if target is None:
             return await self._inner(call)
-        cost = Cost(call.request, self._count)
-        lease_s = call.deadline_s - self._clock.monotonic() + _GRACE_S
-        lease = await self._store.take(self._scopes(target), cost, lease_s)
+        scopes = self._limited.get(target.model) or self._others.get(target.model) or self._other(target)
+        lease = await self._store.take(scopes, Cost(call.request, self._count), call.deadline_s + _GRACE_S)
         if isinstance(lease, Refusal):
             raise _refused(lease, target)
         made = len(call.trail.attempts)
@@ -98,17 +93,27 @@ class Limits:
         except BaseException as error:
             _failed(call, target, lease, error, sent=_sent(call, target, made))
             raise
-        _heed(call, target, lease)
+        if call.trail.limits:
+            _heed(call, target, lease)
         reply.on_done(partial(_ended, lease))
         return reply
 
-    def _scopes(self, target: Target) -> tuple[Scope, ...]:
-        return self._limited.get(target.model) or (Scope(f"{target.provider}/{target.model}"), *self._whole)
+    def _other(self, target: Target) -> tuple[Scope, ...]:
+        if len(self._others) >= _MOST_OTHERS:
+            self._others.clear()
+        scopes = self._others[target.model] = (Scope(str(target)), *self._whole)
+        return scopes
+
+
+def _tokens(count: Callable[[pb.ChatRequest], int], request: pb.ChatRequest) -> int:
+    """Tokens of a prompt, estimated. A short one is not worth more than its size; a long one may have pictures, which are no text."""
+    size_bytes = request.ByteSize()
+    return size_bytes // _BYTES_A_TOKEN if size_bytes < _SHORT_BYTES else count(request)
 
 
 def _heed(call: Call, target: Target, lease: Lease) -> None:
     """Go by what the vendor told beside its answer, if it did."""
-    if call.trail.limits and (limits := call.trail.limits.pop(target, None)) is not None:
+    if (limits := call.trail.limits.pop(target, None)) is not None:
         lease.heard(limits)
 
 

@@ -46,16 +46,16 @@ def _at_once(name: str, counted: Counted, window: str) -> _Row:
 
 
 _ROWS = (
-    _even("requests", Counted.REQUESTS),
-    _even("tokens", Counted.TOKENS),
-    _even("project-tokens", Counted.TOKENS),  # OpenAI's, where a project has limits of its own
-    _anthropic("requests", Counted.REQUESTS),
-    _anthropic("tokens", Counted.TOKENS),
-    _anthropic("input-tokens", Counted.INPUT_TOKENS),
-    _anthropic("output-tokens", Counted.OUTPUT_TOKENS),
-    _at_once("req", Counted.REQUESTS, "minute"),  # Mistral
-    *(_at_once("requests", Counted.REQUESTS, window) for window in ("minute", "hour", "day")),
-    *(_at_once("tokens", Counted.TOKENS, window) for window in ("minute", "hour", "day", "month")),
+    _even("requests", "requests"),
+    _even("tokens", "tokens"),
+    _even("project-tokens", "tokens"),  # OpenAI's, where a project has limits of its own
+    _anthropic("requests", "requests"),
+    _anthropic("tokens", "tokens"),
+    _anthropic("input-tokens", "input_tokens"),
+    _anthropic("output-tokens", "output_tokens"),
+    _at_once("req", "requests", "minute"),  # Mistral
+    *(_at_once("requests", "requests", window) for window in ("minute", "hour", "day")),
+    *(_at_once("tokens", "tokens", window) for window in ("minute", "hour", "day", "month")),
 )
 
 

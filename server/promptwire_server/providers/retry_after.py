@@ -11,6 +11,7 @@ _RESETS = (
     *("x-ratelimit-reset-requests", "x-ratelimit-reset-tokens", "x-ratelimit-reset"),
     *(f"anthropic-ratelimit-{what}-reset" for what in ("requests", "tokens", "input-tokens", "output-tokens")),
 )
+_NUMBER = re.compile(r"\d{1,18}(\.\d{1,9})?")
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PIECE = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)(ms|s|m|h|d)")
 _EPOCH_LIKE_S = 1e9  # a bare number above this is a date, above a thousand times this a date in milliseconds
@@ -37,11 +38,11 @@ def delay_s(text: str, now_epoch_s: float) -> float | None:
     """Seconds from now until what a header says: a number of them, a length such as "6m0s", or a date. None: it says nothing usable."""
     if (number := number_in(text)) is not None:
         return _from_number(number, now_epoch_s)
-    if (seconds := _spelled(text)) is not None:
+    parse = _rfc3339 if text[4:5] == "-" else parsedate_to_datetime
+    if parse is parsedate_to_datetime and (seconds := _spelled(text)) is not None:
         return seconds
-    for parse in (_rfc3339, parsedate_to_datetime):  # the second is slow to refuse
-        with suppress(ValueError, OverflowError):
-            return parse(text).timestamp() - now_epoch_s
+    with suppress(ValueError, OverflowError):
+        return parse(text).timestamp() - now_epoch_s
     return None
 
 
@@ -68,7 +69,7 @@ def _spelled(text: str) -> float | None:
 def number_in(text: str) -> float | None:
     """The number that is the whole text, at least 0."""
     text = text.strip()
-    return float(text) if re.fullmatch(r"\d{1,18}(\.\d{1,9})?", text) else None
+    return float(text) if _NUMBER.fullmatch(text) else None
 
 
 def _sane(seconds: float) -> float:

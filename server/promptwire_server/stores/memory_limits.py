@@ -2,10 +2,10 @@
 
 import math
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 
 from promptwire_server.core.clock import Clock
-from promptwire_server.core.limits import Cause, Cost, RateLimits, Refusal, Scope, TargetLimits
+from promptwire_server.core.limits import NO_LIMITS, Cause, Cost, RateLimits, Refusal, Scope, TargetLimits
 from promptwire_server.stores.mirror import Mark, Mirror
 from promptwire_server.stores.window import Window
 
@@ -25,20 +25,25 @@ class Limits:
     def __len__(self) -> int:
         return len(self._named) + len(self._unnamed)
 
-    async def take(self, scopes: Sequence[Scope], cost: Cost, lease_s: float) -> "Lease | Refusal":
+    async def take(self, scopes: Sequence[Scope], cost: Cost, until_s: float) -> "Lease | Refusal":
         """See layers.limits.LimitStore."""
         now_s = self._clock.monotonic()
-        accounts = [self._account(scope) for scope in scopes]
+        accounts: list[_Account] = []
+        busy: list[tuple[_Account, Scope]] = []  # those with something to keep to; of most targets there is nothing
         worst: Refusal | None = None
-        for scope, account in zip(scopes, accounts, strict=True):
-            refusal = account.refusal(scope, cost, now_s)
-            if refusal is not None and (worst is None or refusal.retry_after_s > worst.retry_after_s):
-                worst = refusal
+        for scope in scopes:
+            account = self._account(scope)
+            accounts.append(account)
+            if account.told or scope.limits is not NO_LIMITS:
+                busy.append((account, scope))
+                refusal = account.refusal(scope, cost, now_s)
+                if refusal is not None and (worst is None or refusal.retry_after_s > worst.retry_after_s):
+                    worst = refusal
         if worst is not None:
             return worst
-        lease = Lease(self._clock, accounts, cost, now_s, now_s + lease_s)
-        for scope, account in zip(scopes, accounts, strict=True):
-            account.enter(scope.limits, lease, now_s)
+        lease = Lease(self._clock, accounts, cost, now_s, until_s)
+        for account, scope in busy:
+            account.count(scope.limits, lease, now_s)
         return lease
 
     def in_flight(self, name: str) -> int:
@@ -67,27 +72,28 @@ class Limits:
 class Lease:
     """See layers.limits.Lease."""
 
-    __slots__ = ("_accounts", "_clock", "_open", "_taken_s", "cost", "ends_s", "marks", "requests", "tokens")
+    __slots__ = ("_accounts", "_clock", "_taken_s", "cost", "ends_s", "marks", "requests", "target", "tokens")
 
     def __init__(self, clock: Clock, accounts: "Sequence[_Account]", cost: Cost, now_s: float, ends_s: float) -> None:
         self._clock = clock
-        self._accounts = accounts
-        self._open = True
+        self._accounts = accounts  # that have it; none any more, once it was given back
         self._taken_s = now_s
+        self.target = accounts[0]
         self.cost = cost
         self.ends_s = ends_s
-        self.requests: list[Window] = []  # that count this call
-        self.tokens: list[Window] = []
-        self.marks: dict[str, Mark] = {}  # by the vendor's limits of the first account
+        for account in accounts:
+            account.leases[self] = None
+        self.requests: Sequence[Window] = ()  # that count this call
+        self.tokens: Sequence[Window] = ()
+        self.marks: Mapping[str, Mark] | None = None  # by the vendor's limits of the target
 
     def heard(self, limits: RateLimits) -> None:
         """See layers.limits.Lease."""
-        self._accounts[0].hear(limits, self, self._clock.monotonic())
+        self.target.hear(limits, self, self._clock.monotonic())
 
     def close_for(self, seconds: float) -> None:
         """See layers.limits.Lease."""
-        account = self._accounts[0]
-        account.closed_until_s = max(account.closed_until_s, self._clock.monotonic() + seconds)
+        self.target.close(self._clock.monotonic() + seconds)
 
     def settle(self, tokens: int | None) -> None:
         """See layers.limits.Lease."""
@@ -108,85 +114,82 @@ class Lease:
                 window.give_back(1, self._taken_s, now_s)
             for window in self.tokens:
                 window.give_back(self.cost.most_tokens, self._taken_s, now_s)
-            self._accounts[0].forget(self)
+            self.target.forget(self)
 
     def _leave(self) -> bool:
         """Give the slots back; False when that was done before."""
-        was_open, self._open = self._open, False
-        for account in self._accounts if was_open else ():
+        accounts, self._accounts = self._accounts, ()
+        for account in accounts:
             account.leases.pop(self, None)
-        return was_open
+        return bool(accounts)
 
 
 class _Account:
     """What is taken of one scope."""
 
-    __slots__ = ("_requests", "_tokens", "closed_until_s", "leases", "mirrors")
+    __slots__ = ("_closed_until_s", "_mirrors", "_requests", "_tokens", "leases", "told")
 
     def __init__(self) -> None:
+        self.told = False  # whether the vendor has said anything that may keep a call back
         self.leases: dict[Lease, None] = {}  # oldest first
-        self.closed_until_s = -math.inf
-        self.mirrors: dict[str, Mirror] = {}  # by the vendor's names of its limits
+        self._closed_until_s = -math.inf
+        self._mirrors: dict[str, Mirror] = {}  # by the vendor's names of its limits
         self._requests: Window | None = None  # made when there is something to count
         self._tokens: Window | None = None
 
     def refusal(self, scope: Scope, cost: Cost, now_s: float) -> Refusal | None:
         """What keeps a call of this cost from going out now, the longest wait if there are several; None: nothing."""
-        waits = [*self._own(scope.limits, cost, now_s), *self._vendors(cost, now_s)]
-        if not waits:
-            return None
-        wait_s, cause = max(waits)
-        return Refusal(scope.name, cause, wait_s)
-
-    def _own(self, limits: TargetLimits, cost: Cost, now_s: float) -> Iterator[tuple[float, Cause]]:
-        """The operator's limits that have no room."""
+        limits = scope.limits
+        cause: Cause = "closed"
+        worst_s = self._closed_until_s - now_s
         most = limits.max_in_flight
-        if most is not None and len(self.leases) >= most and self._full(most, now_s):
-            yield _SLOT_S, "max_in_flight"
+        if most is not None and len(self.leases) >= most and worst_s < _SLOT_S and self._full(most, now_s):
+            worst_s, cause = _SLOT_S, "max_in_flight"
         most = limits.requests_per_minute
-        if most is not None and self._requests is not None and (wait_s := self._requests.wait_s(1, most, now_s)):
-            yield wait_s, "requests_per_minute"
+        if most is not None and self._requests is not None and (wait_s := self._requests.wait_s(1, most, now_s)) > worst_s:
+            worst_s, cause = wait_s, "requests_per_minute"
         most = limits.tokens_per_minute
-        if most is not None and self._tokens is not None and (wait_s := self._tokens.wait_s(cost.most_tokens, most, now_s)):
-            yield wait_s, "tokens_per_minute"
+        if most is not None and self._tokens is not None and (wait_s := self._tokens.wait_s(cost.most_tokens, most, now_s)) > worst_s:
+            worst_s, cause = wait_s, "tokens_per_minute"
+        for mirror in self._mirrors.values():
+            if (wait_s := mirror.wait_s(cost.of(mirror.counted), now_s)) > worst_s:
+                worst_s, cause = wait_s, "vendor"
+        return Refusal(scope.name, cause, worst_s) if worst_s > 0 else None
 
-    def _vendors(self, cost: Cost, now_s: float) -> Iterator[tuple[float, Cause]]:
-        """The vendor's limits that have no room."""
-        if now_s < self.closed_until_s:
-            yield self.closed_until_s - now_s, "closed"
-        for mirror in self.mirrors.values():
-            if wait_s := mirror.wait_s(cost.of(mirror.counted), now_s):
-                yield wait_s, "vendor"
-
-    def enter(self, limits: TargetLimits, lease: Lease, now_s: float) -> None:
+    def count(self, limits: TargetLimits, lease: Lease, now_s: float) -> None:
         """Count a call that may go out."""
-        self.leases[lease] = None
         if limits.requests_per_minute is not None:
             self._requests = window = self._requests or Window()
             window.take(1, now_s)
-            lease.requests.append(window)
+            lease.requests = (*lease.requests, window)
         if limits.tokens_per_minute is not None:
             self._tokens = window = self._tokens or Window()
             window.take(lease.cost.most_tokens, now_s)
-            lease.tokens.append(window)
-        for name, mirror in self.mirrors.items():
-            lease.marks[name] = mirror.take(lease.cost.of(mirror.counted), now_s)
+            lease.tokens = (*lease.tokens, window)
+        if self._mirrors:
+            lease.marks = {name: mirror.take(lease.cost.of(mirror.counted), now_s) for name, mirror in self._mirrors.items()}
+
+    def close(self, until_s: float) -> None:
+        """The vendor said when to come back."""
+        self.told = True
+        self._closed_until_s = max(self._closed_until_s, until_s)
 
     def hear(self, limits: RateLimits, lease: Lease, now_s: float) -> None:
         """Go by what the vendor said in its answer to a call."""
+        self.told = True
+        marks = lease.marks or {}
         for said in limits:
-            mirror = self.mirrors.get(said.name)
+            mirror = self._mirrors.get(said.name)
             if mirror is None:
-                self.mirrors[said.name] = Mirror(said, now_s)
+                self._mirrors[said.name] = Mirror(said, now_s)
             else:
-                mark = lease.marks.get(said.name)
-                mirror.hear(said, mark, lease.cost.of(said.counted), now_s)
-        lease.marks = {}  # what it took is in the vendor's number from here on
+                mirror.hear(said, marks.get(said.name), lease.cost.of(said.counted), now_s)
+        lease.marks = None  # what it took is in the vendor's number from here on
 
     def forget(self, lease: Lease) -> None:
         """A call took nothing after all."""
-        for name in lease.marks:
-            mirror = self.mirrors[name]
+        for name in lease.marks or ():
+            mirror = self._mirrors[name]
             mirror.give_back(lease.cost.of(mirror.counted))
 
     def _full(self, most: int, now_s: float) -> bool:

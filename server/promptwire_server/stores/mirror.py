@@ -1,16 +1,10 @@
 """Mirror: what is probably left of a limit that a vendor keeps: its last word, less what was taken since, and what has come back."""
 
 import math
-from typing import NamedTuple
 
 from promptwire_server.core.limits import BELIEVED_S, Allowance
 
-
-class Mark(NamedTuple):
-    """Where a mirror stood when a call was let through."""
-
-    taken: float
-    at_s: float
+Mark = tuple[float, float]  # where a mirror stood when a call was let through: what had been taken, and when
 
 
 class Mirror:
@@ -48,7 +42,7 @@ class Mirror:
 
     def take(self, amount: float, now_s: float) -> Mark:
         """Count what a call takes."""
-        mark = Mark(self.taken, now_s)
+        mark = (self.taken, now_s)
         self._left = self.left(now_s) - amount
         self._at_s = now_s
         self.taken += amount
@@ -68,7 +62,8 @@ class Mirror:
         if mark is None:
             left = said.remaining
         else:
-            others = self.taken - mark.taken - amount
-            came_back = said.per_s * (now_s - mark.at_s)
+            taken, at_s = mark
+            others = self.taken - taken - amount
+            came_back = said.per_s * (now_s - at_s)
             left = min(max(self.left(now_s), said.remaining - others), said.remaining + came_back)
         self._said, self._heard_s, self._left, self._at_s = said, now_s, left, now_s

@@ -11,7 +11,7 @@ from promptwire_server.core.call import Call, Target
 from promptwire_server.core.clock import ManualClock
 from promptwire_server.core.errors import CapabilityMissing, PromptwireError, UpstreamFailed, UpstreamRateLimited
 from promptwire_server.core.handler import Handler
-from promptwire_server.core.limits import Allowance, Counted, TargetLimits
+from promptwire_server.core.limits import Allowance, TargetLimits
 from promptwire_server.core.reply import Reply
 from promptwire_server.layers.limits import Limits, ProviderLimits
 from promptwire_server.stores import memory_limits
@@ -19,7 +19,8 @@ from tests.unit.layers.conftest import MakeCall, answer, streamed
 
 TARGET = Target("openai", "gpt")
 Layer = Callable[..., Limits]
-PROMPT_TOKENS = 10
+PROMPT = pb.ChatRequest(prompt="x" * 38)  # of 10 tokens, by its size
+LONG = pb.ChatRequest(prompt="x" * 10_000)
 
 
 async def whole(_: Call) -> Reply:
@@ -50,10 +51,10 @@ def store(clock: ManualClock) -> memory_limits.Limits:
 
 
 @pytest.fixture
-def layer(clock: ManualClock, store: memory_limits.Limits) -> Layer:
+def layer(store: memory_limits.Limits) -> Layer:
     def make(inner: Handler = whole, *, whole_limits: TargetLimits | None = None, **limits: int) -> Limits:
         of = ProviderLimits(whole_limits or TargetLimits(), {"gpt": TargetLimits(**limits)} if limits else {})
-        return Limits(inner, provider="openai", limits=of, store=store, count=lambda _: PROMPT_TOKENS, clock=clock)
+        return Limits(inner, provider="openai", limits=of, store=store, count=lambda _: 12)
 
     return make
 
@@ -61,7 +62,7 @@ def layer(clock: ManualClock, store: memory_limits.Limits) -> Layer:
 @pytest.fixture
 def call(make_call: MakeCall) -> Callable[..., Call]:
     def make(model: str = "gpt", **more: float) -> Call:
-        return make_call(target=replace(TARGET, model=model), **more)
+        return make_call(request=PROMPT, target=Target("openai", model), **more)
 
     return make
 
@@ -204,7 +205,7 @@ async def test_a_failure_with_a_time_closes_nothing(layer: Layer, call: Callable
 
 
 async def test_what_the_vendor_tells_of_its_limits_is_kept_to(layer: Layer, call: Callable[..., Call], clock: ManualClock) -> None:
-    left = Allowance("requests", Counted.REQUESTS, 1.0, 60.0, 59.0, 1.0)
+    left = Allowance("requests", "requests", 1.0, 60.0, 59.0, 1.0)
     first = call()
     await read(layer(telling(left)), first)
     assert not first.trail.limits
@@ -219,7 +220,7 @@ async def test_what_the_vendor_tells_of_its_limits_is_kept_to(layer: Layer, call
 async def test_what_the_vendor_tells_beside_a_failure_is_kept_to(layer: Layer, call: Callable[..., Call]) -> None:
     async def failing_and_telling(call: Call) -> Reply:
         call.trail.attempts.append(pb.Attempt(provider="openai"))
-        call.trail.limits[TARGET] = (Allowance("requests", Counted.REQUESTS, 0.0, 60.0, 60.0, 1.0),)
+        call.trail.limits[TARGET] = (Allowance("requests", "requests", 0.0, 60.0, 60.0, 1.0),)
         raise UpstreamFailed("broken")
 
     with pytest.raises(UpstreamFailed):
@@ -228,14 +229,19 @@ async def test_what_the_vendor_tells_beside_a_failure_is_kept_to(layer: Layer, c
         await layer()(call())
 
 
-async def test_prompts_are_counted_only_where_somebody_asks(
-    store: memory_limits.Limits, clock: ManualClock, call: Callable[..., Call]
-) -> None:
+async def test_prompts_are_counted_only_where_somebody_asks(store: memory_limits.Limits, call: Callable[..., Call]) -> None:
     def count(_: pb.ChatRequest) -> int:
         raise AssertionError
 
-    limits = Limits(whole, provider="openai", limits=ProviderLimits(), store=store, count=count, clock=clock)
-    await read(limits, call())
+    limits = Limits(whole, provider="openai", limits=ProviderLimits(), store=store, count=count)
+    await read(limits, replace(call(), request=LONG))
+
+
+async def test_a_long_prompt_is_counted(layer: Layer, call: Callable[..., Call]) -> None:
+    limits = layer(tokens_per_minute=14)
+    await read(limits, replace(call(), request=LONG))  # 5 tokens, by its usage
+    with pytest.raises(UpstreamRateLimited, match="tokens_per_minute"):
+        await limits(replace(call(), request=LONG))
 
 
 async def test_a_call_without_a_target_passes(layer: Layer, make_call: MakeCall) -> None:

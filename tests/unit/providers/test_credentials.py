@@ -9,11 +9,11 @@ import pytest
 from promptwire import v1 as pb
 from promptwire_server.core.clock import ManualClock
 from promptwire_server.core.errors import Origin, PromptwireError, UpstreamAccount, UpstreamFailed, UpstreamRateLimited
-from promptwire_server.core.limits import Allowance, Counted
+from promptwire_server.core.limits import Allowance
 from promptwire_server.core.secret import Credential, Reference, Secret
 from promptwire_server.providers.credentials import Key, KeyRing
 
-NOTHING_LEFT = (Allowance("requests", Counted.REQUESTS, 0.0, 60.0, 60.0, 1.0),)
+NOTHING_LEFT = (Allowance("requests", "requests", 0.0, 60.0, 60.0, 1.0),)
 
 
 def account() -> UpstreamAccount:

@@ -8,7 +8,10 @@ from promptwire_server.core.limits import Allowance, Counted
 from promptwire_server.providers.limits_headers import rate_limits
 
 NOW = 1_700_000_000.0  # 2023-11-14T22:13:20Z
-REQUESTS, TOKENS, INPUT, OUTPUT = Counted.REQUESTS, Counted.TOKENS, Counted.INPUT_TOKENS, Counted.OUTPUT_TOKENS
+REQUESTS: Counted = "requests"
+TOKENS: Counted = "tokens"
+INPUT: Counted = "input_tokens"
+OUTPUT: Counted = "output_tokens"
 
 # Vendor -> its headers, and each limit as (name, what it counts, remaining, limit, seconds until it is whole, what comes back in a second).
 Limit = tuple[str, Counted, float, float | None, float, float]

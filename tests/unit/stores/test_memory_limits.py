@@ -1,6 +1,7 @@
 """Who may go out, when, and that nothing is kept of those who have gone."""
 
 import asyncio
+import math
 import random
 from collections import deque
 
@@ -8,9 +9,10 @@ import pytest
 
 from promptwire import v1 as pb
 from promptwire_server.core.clock import ManualClock
-from promptwire_server.core.limits import BELIEVED_S, Allowance, Cost, Counted, Refusal, Scope, TargetLimits
+from promptwire_server.core.limits import BELIEVED_S, Allowance, Cost, Refusal, Scope, TargetLimits
 from promptwire_server.stores.memory_limits import Lease, Limits
 
+NOW_S = 1000.25
 LEASE_S = 30.0
 OPEN = Scope("openai/gpt")
 
@@ -27,24 +29,24 @@ def scope(name: str = "openai/gpt", *, calls: int | None = None, requests: int |
 
 
 async def taken(store: Limits, *scopes: Scope, of: Cost | None = None) -> Lease:
-    lease = await store.take(scopes, of or cost(), LEASE_S)
+    lease = await store.take(scopes, of or cost(), NOW_S + LEASE_S)
     assert isinstance(lease, Lease), lease
     return lease
 
 
 async def refused(store: Limits, *scopes: Scope, of: Cost | None = None) -> Refusal:
-    refusal = await store.take(scopes, of or cost(), LEASE_S)
+    refusal = await store.take(scopes, of or cost(), NOW_S + LEASE_S)
     assert isinstance(refusal, Refusal)
     return refusal
 
 
 def requests_left(remaining: float, *, limit: float = 60.0, whole_in_s: float = 0.0, per_s: float = 1.0) -> Allowance:
-    return Allowance("requests", Counted.REQUESTS, remaining, limit, whole_in_s or (limit - remaining), per_s)
+    return Allowance("requests", "requests", remaining, limit, whole_in_s or (limit - remaining), per_s)
 
 
 @pytest.fixture
 def clock() -> ManualClock:
-    return ManualClock(now_s=1000.25)
+    return ManualClock(now_s=NOW_S)
 
 
 @pytest.fixture
@@ -91,7 +93,7 @@ async def test_requests_of_a_minute_come_back_when_the_minute_is_over(store: Lim
     assert 30.0 < refusal.retry_after_s <= 31.0
     clock.advance(refusal.retry_after_s)
     await taken(store, three)
-    assert isinstance(await store.take([three], cost(), LEASE_S), Refusal)
+    assert isinstance(await store.take([three], cost(), math.inf), Refusal)
 
 
 async def test_a_request_that_was_not_sent_is_given_back(store: Limits, clock: ManualClock) -> None:
@@ -190,14 +192,14 @@ async def test_a_window_of_the_vendors_comes_back_all_at_once(store: Limits, clo
 
 
 async def test_the_tokens_that_a_vendor_has_left_must_do_for_the_prompt(store: Limits) -> None:
-    said = Allowance("tokens", Counted.TOKENS, 100.0, 6000.0, 59.0, 100.0)
+    said = Allowance("tokens", "tokens", 100.0, 6000.0, 59.0, 100.0)
     (await taken(store, OPEN)).heard([said])
     assert (await refused(store, OPEN, of=cost(150))).retry_after_s == pytest.approx(0.5)
     await taken(store, OPEN, of=cost(100, 5000))
 
 
 async def test_a_prompt_longer_than_the_vendors_limit_is_the_vendors_to_refuse(store: Limits) -> None:
-    (await taken(store, OPEN)).heard([Allowance("tokens", Counted.TOKENS, 6000.0, 6000.0, 0.0, 100.0)])
+    (await taken(store, OPEN)).heard([Allowance("tokens", "tokens", 6000.0, 6000.0, 0.0, 100.0)])
     await taken(store, OPEN, of=cost(9000))
 
 
@@ -269,7 +271,7 @@ async def test_no_minute_has_more_than_the_limit_whatever_happens(seed: int) -> 
         clock.advance(chance.choice([0.0, 0.0, 0.01, 0.3, 1.0, 2.0, 7.0]))
         if chance.random() < 0.6:
             prompt, answer = chance.randint(1, 40), chance.choice([0, 10, 60])
-            lease = await store.take([target, whole], cost(prompt, answer), 1e9)
+            lease = await store.take([target, whole], cost(prompt, answer), math.inf)
             if isinstance(lease, Refusal):
                 assert lease.retry_after_s > 0
             else:
@@ -300,5 +302,5 @@ async def test_no_minute_has_more_than_the_limit_whatever_happens(seed: int) -> 
 
 async def test_many_at_once_get_what_there_is(store: Limits) -> None:
     five = scope(requests=5)
-    found = await asyncio.gather(*(store.take([five], cost(), LEASE_S) for _ in range(50)))
+    found = await asyncio.gather(*(store.take([five], cost(), math.inf) for _ in range(50)))
     assert sum(isinstance(lease, Lease) for lease in found) == 5
