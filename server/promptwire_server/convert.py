@@ -7,6 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import cast
+from urllib.parse import urlsplit
 
 from promptwire import v1 as pb
 from promptwire_server.banner import Facts
@@ -23,6 +24,8 @@ from promptwire_server.core.price import OPERATOR, Price, Rates
 from promptwire_server.layers.book import Account
 from promptwire_server.layers.breaker import BreakerSettings
 from promptwire_server.layers.cache import CacheSettings
+from promptwire_server.layers.desk import Place
+from promptwire_server.layers.prober import ProbeSettings
 from promptwire_server.layers.retry import RetrySettings
 from promptwire_server.providers import custom, registry, script
 from promptwire_server.providers.settings import HttpSettings
@@ -103,6 +106,34 @@ def breaker_settings(settings: Settings) -> BreakerSettings:
         probe_interval_s=breaker.probe_after_s,
         max_probe_interval_s=breaker.probe_cap_s,
     )
+
+
+def probe_settings(settings: Settings) -> ProbeSettings:
+    """How targets without calls are asked whether they are well."""
+    probes = settings.resilience.health_probes
+    return ProbeSettings(probes.interval_s, probes.ask, probes.timeout_s)
+
+
+def standings_file(settings: Settings) -> Path:
+    """Where it is kept who is out of use."""
+    return settings.state_dir / "providers.json"
+
+
+def places(settings: Settings) -> dict[str, Place]:
+    """What the operator is shown of each provider: its dialect, and where it is without path, query or credential."""
+    return {name: _place(name, section, settings.providers[name]) for name, section in provider_settings(settings).items()}
+
+
+def _place(name: str, section: registry.Settings, configured: sections.Provider) -> Place:
+    if not (isinstance(section, HttpSettings) and isinstance(configured, sections.Remote)):
+        return Place(configured.kind)
+    vendor = vendor_of(name, section)
+    parts = urlsplit(section.base_url or (vendor.base_url if vendor else ""))
+    port = parts.port or {"https": 443, "http": 80}.get(parts.scheme, 0)
+    host = f"[{parts.hostname}]" if parts.hostname and ":" in parts.hostname else parts.hostname
+    connections = section.max_connections * max(1, len(section.keys))  # each key has its own
+    most = min(configured.max_in_flight or connections, connections)
+    return Place(section.dialect, f"{parts.scheme}://{host}:{port}" if host else "", most)
 
 
 def journal_file(settings: Settings) -> Path | None:

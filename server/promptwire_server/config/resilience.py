@@ -1,5 +1,7 @@
 """Keys of the configuration that say how failures are met: retries, breakers, outliers, probes."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from promptwire_server.config.section import Seconds, Section
@@ -46,7 +48,15 @@ class Breaker(Section):
 class HealthProbes(Section):
     """Calls of the server's own that find out whether targets are well."""
 
-    interval_s: Seconds = Field(0.0, alias="interval", description="How often. 0s: never, calls of callers tell.", examples=["30s", "0s"])
+    interval_s: Seconds = Field(
+        0.0, alias="interval", description="How often, of targets without calls. 0s: never, calls of callers tell.", examples=["30s", "0s"]
+    )
+    ask: Literal["models", "chat"] = Field(
+        "models",
+        description="models: each provider for its list, which is free and shows that it is reached. chat: each target for a few tokens.",
+        examples=["chat"],
+    )
+    timeout_s: Seconds = Field(10.0, alias="timeout", description="How long one may take.", examples=["10s"])
 
 
 class Resilience(Section):

@@ -126,6 +126,12 @@ class Breaker:
             self._become(State.HALF_OPEN)
         return Permit(self, self._epoch)
 
+    def tune(self, settings: BreakerSettings) -> None:
+        """Go by these settings from now on. What was counted counts on, unless the window is another."""
+        if settings.window_s != self._settings.window_s:
+            self._window = Rolling(_Slot, settings.window_s)
+        self._settings = settings
+
     def reset(self) -> None:
         """Close it, and forget what it counted."""
         self._interval_s = 0.0

@@ -30,15 +30,20 @@ class Breakers:
         self._clock = clock
         self._changed = changed
         self._not_closed: set[Target] = set()
+        self._settings = settings
         self._states = Known(
-            lambda target: Breaker(settings, clock, chance, lambda state: self._note(target, state)),
+            lambda target: Breaker(self._settings, clock, chance, lambda state: self._note(target, state)),
             named,
             busy=lambda breaker: breaker.state is not State.CLOSED,
         )
 
-    def name(self, named: Iterable[Target]) -> None:
-        """The configuration names these now."""
+    def name(self, named: Iterable[Target], settings: BreakerSettings | None = None) -> None:
+        """The configuration names these now, and says this of breakers, if anything new."""
         self._states.name(named)
+        if settings is not None and settings != self._settings:
+            self._settings = settings
+            for breaker in self._states.values():
+                breaker.tune(settings)
 
     def of(self, target: Target) -> Breaker:
         """The breaker of a target. Keeps it, so ask for targets that are called."""

@@ -28,7 +28,7 @@ Keep = Callable[[str, Standing], Awaitable[None]]  # writes one down for other p
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class Place:
     """What configuration says of a provider."""
 
     dialect: str
@@ -43,7 +43,7 @@ class Desk:
         self,
         roster: Roster,
         breakers: Breakers,
-        addresses: Mapping[str, Address],
+        places: Mapping[str, Place],
         *,
         clock: Clock,
         later: Later,
@@ -51,7 +51,7 @@ class Desk:
         instance_id: str,
     ) -> None:
         self.instance_id = instance_id
-        self.addresses = addresses  # set anew when the configuration changes
+        self.places = places  # set anew when the configuration changes
         self._keep = keep
         self._setting = asyncio.Lock()
         self._roster = roster
@@ -65,11 +65,11 @@ class Desk:
 
     def provider(self, name: str) -> admin.Provider:
         """One of them. Raises NotFound."""
-        return self._shown(self._roster.post(name))
+        return self._shown(self._roster.configured(name))
 
     def reset(self, name: str, model: str) -> None:
         """Close the breakers of a provider, or of one model of it. Raises NotFound."""
-        self._roster.post(name)
+        self._roster.configured(name)
         if model and self._roster.find(Target(name, model)) is None:
             known = ", ".join(target.model for target, _ in self._targets(name)) or "none"
             raise NotFound(f'{name} has no model "{model[:128]}" that configuration names or that was called; it has {known}'[:512])
@@ -79,7 +79,7 @@ class Desk:
         """Use a provider or not; of what is under way then, end what is left after `drain_s`; None: let it end. Raises NotFound."""
         async with self._setting:  # so that what is kept and what holds here have the same order
             now_s = self._clock.time()
-            before = self._roster.post(name).standing
+            before = self._roster.configured(name).standing
             changed_s = before.changed_s if before.enabled == enabled else now_s
             clear_by_s = None if enabled or drain_s is None else now_s + drain_s
             standing = Standing(enabled, "" if enabled else reason, changed_s, clear_by_s)
@@ -99,19 +99,19 @@ class Desk:
         )
 
     def _shown(self, post: Post) -> admin.Provider:
-        address = self.addresses.get(post.name, Address(""))
+        place = self.places.get(post.name, Place(""))
         targets = self._targets(post.name)
         shown = [self._target(target, vitals) for target, vitals in targets]
         every = [vitals for _, vitals in targets]
         provider = admin.Provider(
             name=post.name,
-            dialect=address.dialect,
-            endpoint=address.endpoint,
+            dialect=place.dialect,
+            endpoint=place.endpoint,
             mode=_mode(post),
             mode_reason=post.standing.reason,
             health=_worst(shown),
             in_flight_count=len(post.visits),
-            max_in_flight_count=address.max_in_flight,
+            max_in_flight_count=place.max_in_flight,
             targets=shown,
             last_errors=_errors(every),
             stats=_stats(every),

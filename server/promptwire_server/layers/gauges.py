@@ -39,6 +39,8 @@ class TargetGauges(Collector):
         """Targets that configuration names, and some of those that have answered or are left alone because they do not."""
         room = _LEARNED
         for target, vitals in self._roster.targets():
+            if target.provider not in self._roster.posts:
+                continue  # of an older configuration
             breaker = self._breakers.find(target)
             if self._roster.is_named(target):
                 yield target, vitals, breaker

@@ -60,6 +60,10 @@ class Known(Generic[T]):
         for key, value in [*self._named.items(), *self._learned.items()]:
             yield Target(*key), value
 
+    def values(self) -> list[T]:
+        """What is kept, of all of them."""
+        return [*self._named.values(), *self._learned.values()]
+
     def is_named(self, target: Target) -> bool:
         """Whether configuration names it."""
         return (target.provider, target.model) in self._named

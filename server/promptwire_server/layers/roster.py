@@ -71,12 +71,15 @@ class Roster:
     def __init__(self, clock: Clock, providers: Iterable[str], named: Iterable[Target] = ()) -> None:
         """`named` are the targets that configuration names; others are learned as they are called, up to a bound."""
         self._posts: dict[str, Post] = {}
+        self._former: dict[str, Post] = {}  # what is under way by an older configuration still ends there
         self._targets = Known(lambda _: Vitals(clock), named, busy=lambda vitals: vitals.in_flight > 0)
         self.name(providers, named)
 
     def name(self, providers: Iterable[str], named: Iterable[Target]) -> None:
-        """The configuration has these now. Providers that it has no more are forgotten; what is under way there ends by itself."""
-        self._posts = {provider: self._posts.get(provider) or Post(provider) for provider in providers}
+        """The configuration has these now. Nothing is forgotten by that."""
+        known = self._former | self._posts
+        self._posts = {provider: known.get(provider) or Post(provider) for provider in providers}
+        self._former = {provider: post for provider, post in known.items() if provider not in self._posts}
         self._targets.name(named)
 
     def of(self, target: Target) -> Vitals:
@@ -94,19 +97,25 @@ class Roster:
 
     def enabled(self, provider: str) -> bool:
         """Whether the operator lets it be used."""
-        return self._posts[provider].standing.enabled
+        return self.post(provider).standing.enabled
 
     def post(self, provider: str) -> Post:
-        """One provider. Raises NotFound."""
+        """One provider, also one that only an older configuration has. Raises NotFound."""
+        found = self._posts.get(provider) or self._former.get(provider)
+        if found is None:
+            raise self._unknown(provider)
+        return found
+
+    def configured(self, provider: str) -> Post:
+        """One provider that configuration has now. Raises NotFound."""
         found = self._posts.get(provider)
         if found is None:
-            known = ", ".join(sorted(self._posts)) or "none"
-            raise NotFound(f'no provider is called "{provider[:64]}"; this server has {known}')
+            raise self._unknown(provider)
         return found
 
     @property
     def posts(self) -> Mapping[str, Post]:
-        """All providers."""
+        """All providers that configuration has now."""
         return self._posts
 
     def targets(self) -> Iterator[tuple[Target, Vitals]]:
@@ -116,3 +125,7 @@ class Roster:
     def is_named(self, target: Target) -> bool:
         """Whether configuration names it."""
         return self._targets.is_named(target)
+
+    def _unknown(self, provider: str) -> NotFound:
+        known = ", ".join(sorted(self._posts)) or "none"
+        return NotFound(f'no provider is called "{provider[:64]}"; this server has {known}')

@@ -1,7 +1,7 @@
 """A breaker opens on what is broken, probes it one call at a time, and never keeps a probe's place for somebody who is gone."""
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -221,6 +221,21 @@ def test_every_change_is_told_with_its_time(clock: ManualClock) -> None:
     clock.advance(1)
     probe(breaker).settle(Verdict.WELL)
     assert told == [State.OPEN, State.HALF_OPEN, State.CLOSED]
+
+
+def test_new_settings_hold_from_the_next_call_on(breaker: Breaker) -> None:
+    ask(breaker, Verdict.BROKEN)
+    breaker.tune(replace(SETTINGS, consecutive_failures=2))
+    ask(breaker, Verdict.BROKEN)
+    assert state(breaker) is State.OPEN
+
+
+def test_another_window_begins_empty(breaker: Breaker) -> None:
+    ask(breaker, Verdict.BROKEN, Verdict.WELL)
+    breaker.tune(replace(SETTINGS, probe_interval_s=9))
+    assert breaker.counts() == (2, 1)
+    breaker.tune(replace(SETTINGS, window_s=60))
+    assert breaker.counts() == (0, 0)
 
 
 @dataclass

@@ -219,6 +219,15 @@ async def test_each_model_has_its_own_and_resetting_takes_one_or_all(upstream: U
     assert [upstream.breakers.open(target) for target in (TARGET, other, far)] == [False, False, True]
 
 
+async def test_a_new_configuration_tunes_all_and_those_to_come(upstream: Upstream, ask: Ask) -> None:
+    upstream.breakers.name([TARGET], BreakerSettings(consecutive_failures=1))
+    upstream.error = UpstreamFailed("down")
+    for target in (TARGET, Target("p", "new")):
+        with pytest.raises(UpstreamFailed):
+            await ask(target=target)
+        assert upstream.breakers.open(target)
+
+
 def test_asking_about_a_target_keeps_nothing(upstream: Upstream) -> None:
     for number in range(10):
         assert not upstream.breakers.open(Target("p", str(number)))

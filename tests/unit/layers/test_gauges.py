@@ -56,6 +56,12 @@ def test_models_that_callers_made_up_get_no_label_and_those_that_answered_a_boun
     assert render(numbers.registry.collect()).count("promptwire_target_in_flight{") == 101
 
 
+def test_a_provider_of_an_older_configuration_is_gone(numbers: Numbers) -> None:
+    numbers.succeed("real")
+    numbers.roster.name(["q"], [])
+    assert (numbers.of("breaker_state", "real"), numbers.of("breaker_state", "named")) == (None, None)
+
+
 def test_of_several_workers_the_worst_breaker_counts_and_calls_are_added_up(numbers: Numbers, clock: ManualClock) -> None:
     other = Numbers(clock)
     other.breakers.enter(NAMED, 1e9).settle(Verdict.BROKEN)

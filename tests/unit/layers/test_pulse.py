@@ -340,7 +340,10 @@ def test_a_new_configuration_keeps_what_is_known(roster: Roster, vitals: Vitals)
     roster.name(["p", "r"], [Target("r", "x")])
     assert (roster.of(TARGET) is vitals, roster.enabled("p"), sorted(roster.posts)) == (True, False, ["p", "r"])
     with pytest.raises(NotFound, match="this server has p, r"):
-        roster.post("q")
+        roster.configured("q")
+    assert roster.enabled("q")  # calls by the old configuration go on there
+    roster.name(["p", "q"], [])
+    assert not roster.enabled("p")
 
 
 def test_how_long_a_target_usually_takes_is_asked_without_keeping_it(roster: Roster, vitals: Vitals, clock: ManualClock) -> None:

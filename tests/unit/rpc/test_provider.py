@@ -12,7 +12,7 @@ from promptwire_server.core.errors import InvalidRequest, NotFound, PolicyDenied
 from promptwire_server.core.standing import Standing
 from promptwire_server.layers.breaker import BreakerSettings
 from promptwire_server.layers.breakers import Breakers
-from promptwire_server.layers.desk import Address, Desk
+from promptwire_server.layers.desk import Desk, Place
 from promptwire_server.layers.roster import Roster
 from promptwire_server.layers.verdict import Verdict
 from promptwire_server.rpc.provider import ProviderService
@@ -53,10 +53,10 @@ class Office:
         self.timers = Timers()
         self.roster = Roster(self.clock, ["acme", "beta", "echo"], [FAST, SLOW])
         self.breakers = Breakers(BreakerSettings(consecutive_failures=2), self.clock, Chance(), [FAST, SLOW])
-        addresses = {"acme": Address("openai", "https://api.acme.example:443", 64)}
+        places = {"acme": Place("openai", "https://api.acme.example:443", 64)}
         self.kept: list[tuple[str, Standing]] = []
         self.desk = Desk(
-            self.roster, self.breakers, addresses, clock=self.clock, later=self.timers.later, keep=self._keep, instance_id="srv-1"
+            self.roster, self.breakers, places, clock=self.clock, later=self.timers.later, keep=self._keep, instance_id="srv-1"
         )
         self.audited: list[tuple[str, Mapping[str, str]]] = []
         self.service = ProviderService(self.desk, lambda *event: self.audited.append(event))
