@@ -139,7 +139,7 @@ class Gateway:
                 lambda inner: Pulse(inner, roster=lasting.roster, clock=lasting.clock),
                 # Before limits: what is known to be broken should take nobody's place.
                 lambda inner: Shielded(inner, breakers=lasting.breakers),
-                partial(Limits, provider=name, limits=limits, store=lasting.limits, count=prompt_tokens, clock=lasting.clock),
+                partial(Limits, provider=name, limits=limits, store=lasting.limits, count=prompt_tokens),
                 # Within breakers and pulse, for which an attempt whose share of the time is over has failed.
                 lambda inner: Share(inner, clock=lasting.clock),
                 # Innermost: only before a provider is it known which model answers.
