@@ -75,6 +75,7 @@ class Gateway:
         self.catalog = Catalog(self.routes, named, self.providers, book=self.book, clock=clock)
         limits = provider_limits(settings)
         handlers = {name: self._before(name, provider, limits.get(name, ProviderLimits())) for name, provider in self.providers.items()}
+        self.handlers: Mapping[str, Handler] = handlers  # all that stands before each provider, and the provider
         self._shadows = Shadows(handlers, chance)
         plans = planner(settings, self.routes, roster=lasting.roster, breakers=lasting.breakers, book=self.book, clock=clock, chance=chance)
         router = Router(

@@ -26,7 +26,10 @@ class Breakers:
         named: Iterable[Target] = (),
         changed: Changed = lambda target, state: None,  # noqa: ARG005 - a Changed's shape
     ) -> None:
-        """`named` are the targets that configuration names; others are learned as they are called, up to a bound."""
+        """`named` are the targets that configuration names; others are learned as they are called, up to a bound.
+
+        `changed` hears when a breaker opens and when it closes again, and of no probe between; it must not raise.
+        """
         self._clock = clock
         self._changed = changed
         self._not_closed: set[Target] = set()
@@ -86,9 +89,10 @@ class Breakers:
     def _note(self, target: Target, state: State) -> None:
         if state is State.CLOSED:
             self._not_closed.discard(target)
-        else:
+            self._changed(target, state)
+        elif target not in self._not_closed:
             self._not_closed.add(target)
-        self._changed(target, state)
+            self._changed(target, state)
 
 
 class Shielded:

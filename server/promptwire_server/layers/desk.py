@@ -51,13 +51,19 @@ class Desk:
         instance_id: str,
     ) -> None:
         self.instance_id = instance_id
-        self.places = places  # set anew when the configuration changes
+        self._places = places
+        self._standings: dict[str, Standing] = {}  # all that are kept, also of providers that are not there now
         self._keep = keep
         self._setting = asyncio.Lock()
         self._roster = roster
         self._breakers = breakers
         self._clock = clock
         self._later = later
+
+    def renew(self, places: Mapping[str, Place]) -> None:
+        """The configuration says this now; after the roster has been told."""
+        self._places = places
+        self.apply(self._standings)
 
     def providers(self) -> Sequence[admin.Provider]:
         """All of them, by name."""
@@ -87,7 +93,8 @@ class Desk:
             self.apply({name: standing})
 
     def apply(self, standings: Mapping[str, Standing]) -> None:
-        """Let these hold here, as this process or another has kept them. Those of providers that are not there change nothing."""
+        """Let these hold here, as this process or another has kept them; of a provider that is not there, once it is."""
+        self._standings.update(standings)
         for name, standing in standings.items():
             post = self._roster.posts.get(name)
             if post is not None and post.standing != standing:
@@ -99,7 +106,7 @@ class Desk:
         )
 
     def _shown(self, post: Post) -> admin.Provider:
-        place = self.places.get(post.name, Place(""))
+        place = self._places.get(post.name, Place(""))
         targets = self._targets(post.name)
         shown = [self._target(target, vitals) for target, vitals in targets]
         every = [vitals for _, vitals in targets]

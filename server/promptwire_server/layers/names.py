@@ -44,6 +44,7 @@ BREAKER_CHANGED: Final = "breaker.changed"  # field "state": closed, half_open, 
 BREAKER_RESET: Final = "breaker.reset"  # by an operator
 PROVIDER_ENABLED: Final = "provider.enabled"  # by an operator
 PROVIDER_DISABLED: Final = "provider.disabled"  # by an operator
+STANDINGS_FAILING: Final = "standings.failing"  # who is out of use cannot be kept or read
 PROBES_FAILING: Final = "probes.failing"  # health probes, by a bug of ours or of a provider's class
 CONFIG_NOTICE: Final = "config.notice"
 LIBRARY: Final = "library"  # a line of a library's: grpc, asyncio, aiohttp

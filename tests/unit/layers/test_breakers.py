@@ -24,6 +24,7 @@ from promptwire_server.core.errors import (
 from promptwire_server.core.reply import Reply
 from promptwire_server.layers.breaker import BreakerSettings, State
 from promptwire_server.layers.breakers import Breakers, Shielded
+from promptwire_server.layers.verdict import Verdict
 from tests.unit.layers.conftest import MakeCall, answer, streamed
 
 TARGET = Target("p", "m")
@@ -217,6 +218,15 @@ async def test_each_model_has_its_own_and_resetting_takes_one_or_all(upstream: U
     assert [upstream.breakers.open(target) for target in (TARGET, other, far)] == [True, False, True]
     upstream.breakers.reset("p")
     assert [upstream.breakers.open(target) for target in (TARGET, other, far)] == [False, False, True]
+
+
+async def test_opening_and_closing_are_told_and_no_probe_between(clock: ManualClock) -> None:
+    told: list[State] = []
+    breakers = Breakers(BreakerSettings(consecutive_failures=1), clock, Chance(), changed=lambda _, state: told.append(state))
+    for verdict in (Verdict.BROKEN, Verdict.BROKEN, Verdict.WELL):
+        breakers.enter(TARGET, 1e9).settle(verdict)
+        clock.advance(10)
+    assert told == [State.OPEN, State.CLOSED]
 
 
 async def test_a_new_configuration_tunes_all_and_those_to_come(upstream: Upstream, ask: Ask) -> None:

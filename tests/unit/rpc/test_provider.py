@@ -255,6 +255,13 @@ async def test_a_drain_of_zero_ends_everything_at_once(office: Office) -> None:
     assert visit.evicted
 
 
+async def test_a_provider_that_a_new_configuration_brings_back_is_still_out_of_use(office: Office) -> None:
+    office.desk.apply({"gamma": Standing(enabled=False)})
+    office.roster.name(["acme", "gamma"], [])
+    office.desk.renew({"gamma": Place("openai")})
+    assert ((await office.get("gamma")).mode, (await office.get("gamma")).dialect) == (admin.PROVIDER_MODE_DISABLED, "openai")
+
+
 @pytest.mark.parametrize(
     ("request_", "fields"),
     [
