@@ -197,7 +197,8 @@ class _Course:
                 self._ahead.popleft()
 
         ask, call = self._router.ask, self._call
-        reply = await hedged(partial(ask, call, first, None), partial(ask, call, second, None), after_s, begun)
+        following = self._ahead[1].target if len(self._ahead) > 1 else self._plan.beyond  # should both fail
+        reply = await hedged(partial(ask, call, first, following), partial(ask, call, second, following), after_s, begun)
         mark_lost(call, (first.target, second.target))
         return reply
 

@@ -13,7 +13,7 @@ from promptwire_server.layers.alias import Hedge
 from promptwire_server.layers.hedge import hedged
 from promptwire_server.providers.attempt import Try
 from tests.unit.layers.conftest import MakeCall, answer
-from tests.unit.layers.test_router import A, B, Planned, Upstream, router
+from tests.unit.layers.test_router import A, B, C, Planned, Upstream, router
 
 
 class Attempt:
@@ -127,6 +127,17 @@ async def test_the_router_hedges_whole_answers_and_says_what_the_loser_cost(cloc
     assert won.chosen_because == "hedge after 0 ms"
     assert (lost.provider, lost.failure.message) == ("a", "another attempt answered first")
     assert (lost.usage.input_tokens, lost.usage.estimated) == (1, True)
+
+
+async def test_two_attempts_leave_time_for_a_third(clock: ManualClock, make_call: MakeCall) -> None:
+    upstream = Slow(clock, b=[UpstreamFailed("down")], c=[None])
+    hedging = asyncio.ensure_future(router(clock, upstream, planned([A, B, C], Hedge(after_s=0.0)))(make_call(timeout_s=10.0)))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    hedging.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await hedging
+    assert [call.first_by_s for call in upstream.calls] == [clock.now_s + 5.0] * 2
 
 
 async def test_of_a_caller_who_leaves_no_attempt_has_lost(clock: ManualClock, make_call: MakeCall) -> None:
