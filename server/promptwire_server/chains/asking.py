@@ -1,11 +1,13 @@
 """Asking: one step's way to the models, with its answer told to whoever watches while it arrives."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from promptwire import v1 as pb
 from promptwire_server.chains.events import Events, Place
 from promptwire_server.chains.limit import TimeLimit
-from promptwire_server.core.call import Call, Principal
+from promptwire_server.core.answer import failures
+from promptwire_server.core.call import Call, Principal, Trail
 from promptwire_server.core.clock import Clock
 from promptwire_server.core.handler import Handler
 from promptwire_server.core.reply import Batch, Event, Reply
@@ -23,6 +25,7 @@ class Context:
     trace_id: str
     deadline_s: float  # on the monotonic clock
     arrival_s: float  # on the monotonic clock
+    trail: Trail = field(default_factory=Trail)  # of the step under way: the error that ends the run tells what was tried for it
 
 
 @dataclass(slots=True)
@@ -47,24 +50,48 @@ class Asking:
         self._deadline_s = deadline_s
         self.responses: list[pb.ChatResponse] = []  # whole answers, in the order in which they came; of failed attempts too
         self.notices: list[pb.Notice] = []
+        self.attempts: list[pb.Attempt] = []  # of all questions
         self.delivered = False  # parts of the attempt under way were told
+        self._tried: Sequence[pb.Attempt] = ()  # for the last question
+        self._told = 0  # of those, attempts whose failure was told
 
     async def ask(self, request: pb.ChatRequest) -> pb.ChatResponse:
         """The whole answer. Raises what the handler raises, and TimeoutError when the time is up; `request` is the step's own."""
-        asker = self._asker
-        request.MergeFrom(asker.base)
-        self.delivered = False
-        with self._limit:
-            reply = await asker.handler(self._call(request))
-        async with reply:
-            await asker.events.release()
-            if asker.events.parts:
-                await self._relay(reply)
-            with self._limit:
-                response = await reply.read()
+        request.MergeFrom(self._asker.base)
+        self.delivered, self._told = False, 0
+        call = self._call(request)
+        self._tried = call.trail.attempts
+        try:
+            response = await self._answer(call)
+        finally:
+            self.attempts.extend(self._tried)
+            self._asker.context.trail.attempts.extend(self._tried)
         self.responses.append(response)
+        await self._tell_failures()
         await self._notices(response)
         return response
+
+    def untold(self) -> Sequence[pb.Attempt]:
+        """The attempts at the last question that failed and were not told."""
+        return [attempt for attempt in self._tried if attempt.HasField("failure")][self._told :]
+
+    async def tell(self, failed: pb.AttemptFailed) -> None:
+        """Tell of an attempt that failed."""
+        event = self._asker.events.about(self._place)
+        event.attempt_failed.CopyFrom(failed)
+        self._told += 1
+        await self._asker.events.tell(event)
+
+    async def _answer(self, call: Call) -> pb.ChatResponse:
+        events = self._asker.events
+        with self._limit:
+            reply = await self._asker.handler(call)
+        async with reply:
+            await events.release()
+            if events.parts:
+                await self._relay(reply)
+            with self._limit:
+                return await reply.read()
 
     def _call(self, request: pb.ChatRequest) -> Call:
         asker, context = self._asker, self._asker.context
@@ -104,9 +131,17 @@ class Asking:
             self.delivered = True
         elif kind == "notice":
             self.notices.append(event.notice)
-        elif event.attempt_failed.discard_partial_output:
-            self.delivered = False
+        else:
+            self._told += 1
+            self.delivered &= not event.attempt_failed.discard_partial_output
         return retold
+
+    async def _tell_failures(self) -> None:
+        """Tell the attempts that failed before a whole answer: of a stream, they were told as it began."""
+        if self._asker.events.on and len(self._tried) > 1:
+            answered = self._tried[-1]
+            for failed in failures(self.untold(), answered.provider, answered.model):
+                await self.tell(failed)
 
     async def _notices(self, response: pb.ChatResponse) -> None:
         """Tell the notices that did not come as events."""

@@ -57,6 +57,15 @@ def add_answers(result: pb.StepResult, responses: Sequence[pb.ChatResponse]) -> 
             add_cost(result.cost, response.cost) if result.HasField("cost") else result.cost.CopyFrom(response.cost)
 
 
+def add_failed(result: pb.StepResult, attempts: Iterable[pb.Attempt]) -> None:
+    """What attempts took that failed: the answers do not say it."""
+    for attempt in attempts:
+        if attempt.HasField("failure") and attempt.HasField("usage"):
+            add_usage(result.usage, attempt.usage)
+        if attempt.HasField("failure") and attempt.HasField("cost"):
+            add_cost(result.cost, attempt.cost)
+
+
 def _strip(copy: pb.ChatResponse, response: pb.ChatResponse) -> None:
     """The answer without its text. Other parts stay: tool calls, media, and the texts of further candidates are nowhere else."""
     copy.CopyFrom(response)

@@ -94,6 +94,7 @@ class Run:
         self._check_bounds(step)
         visit = Visit(step, place, self._asker, self._deadline, self._progress, self._settings)
         state = await visit.carry_out(self._job.plan.models_of(step, self._job.model))
+        self._context.trail.attempts.clear()  # an error of a later step is none of this one's
         match state:
             case pb.STEP_STATE_SKIPPED:
                 return self._following(step)

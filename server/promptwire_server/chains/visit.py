@@ -8,11 +8,12 @@ from promptwire_server.chains.deadline import Deadline, Whose
 from promptwire_server.chains.events import Place
 from promptwire_server.chains.limit import TimeLimit
 from promptwire_server.chains.plan import Step
-from promptwire_server.chains.results import Totals, add_answers, add_outcome, told
+from promptwire_server.chains.results import Totals, add_answers, add_failed, add_outcome, told
 from promptwire_server.chains.settings import RunSettings
 from promptwire_server.chains.times import set_seconds
 from promptwire_server.chains.turn import Outcome, Turn
 from promptwire_server.chains.values import Values
+from promptwire_server.core.answer import failures
 from promptwire_server.core.errors import CallCancelled, DeadlineExceeded, OutputSchemaMismatch, PromptwireError, failure_of
 
 _STATES = {
@@ -48,7 +49,6 @@ class Visit:
         self._began_s = asker.clock.monotonic()
         self._deadline = deadline.within(step.policy.timeout_s, self._began_s, Whose.STEP)
         self._limit = TimeLimit(self._deadline.at_s - self._began_s)
-        self._lost_nano_usd = 0  # billed for attempts that failed
         self._asking = Asking(asker, place, self._limit, self._deadline.at_s)
 
     async def carry_out(self, models: tuple[str, ...]) -> int:
@@ -71,7 +71,6 @@ class Visit:
             try:
                 return await self._attempt(turn)
             except PromptwireError as error:
-                self._lost_nano_usd += int(error.metadata.get("billed_nano_usd", "0"))
                 pause_s = self._pause_s(error, self._step.policy.attempts - left)
                 if not left or not _worthwhile(error) or began_s + pause_s >= self._deadline.at_s:
                     raise
@@ -144,8 +143,7 @@ class Visit:
         place = self._place
         result = pb.StepResult(step_id=place.step_id, step_path=place.step_path, visit=place.visit, state=state)
         add_answers(result, self._asking.responses)
-        if self._lost_nano_usd:
-            result.cost.total_nano_usd += self._lost_nano_usd
+        add_failed(result, self._asking.attempts)
         if error is not None:
             result.failure.CopyFrom(failure_of(error))
         set_seconds(result.duration, self._clock.monotonic() - self._began_s)
@@ -169,18 +167,23 @@ class Visit:
     async def _tell_failed_attempt(self, error: PromptwireError, began_s: float, pause_s: float) -> None:
         if not self._events.on:
             return
-        event = self._events.about(self._place)
-        failed = event.attempt_failed
-        failed.attempt.provider = error.origin.provider
-        failed.attempt.provider_request_id = error.origin.provider_request_id
-        failed.attempt.failure.CopyFrom(failure_of(error))
-        set_seconds(failed.attempt.latency, self._clock.monotonic() - began_s)
-        failed.next_action = pb.AttemptFailed.NEXT_ACTION_RETRY
+        *before, last = self._asking.untold() or [self._failed_attempt(error, began_s)]
+        for each in failures(before, last.provider, last.model):
+            await self._asking.tell(each)
+        failed = pb.AttemptFailed(attempt=last, next_action=pb.AttemptFailed.NEXT_ACTION_RETRY)
         failed.discard_partial_output = self._asking.delivered
         set_seconds(failed.delay, pause_s)
         self._asking.delivered = False
-        await self._events.tell(event)
+        await self._asking.tell(failed)
         await self._events.release()
+
+    def _failed_attempt(self, error: PromptwireError, began_s: float) -> pb.Attempt:
+        """An attempt of the step in which no model failed: it was not reached, or what it said is of no use."""
+        attempt = pb.Attempt(
+            provider=error.origin.provider, failure=failure_of(error), provider_request_id=error.origin.provider_request_id
+        )
+        set_seconds(attempt.latency, self._clock.monotonic() - began_s)
+        return attempt
 
     async def _tell_finished(self, result: pb.StepResult) -> None:
         if not self._events.on:

@@ -74,7 +74,7 @@ def _context(request: pb.RunChainRequest, exchange: Exchange) -> Context:
     principal = exchange.principal
     if request.request_id and len(request.request_id) <= _MAX_REQUEST_ID_CHARACTERS:
         exchange.rename(request.request_id)
-    return Context(principal, exchange.request_id, exchange.trace_id, exchange.deadline_s, exchange.arrival_s)
+    return Context(principal, exchange.request_id, exchange.trace_id, exchange.deadline_s, exchange.arrival_s, exchange.trail)
 
 
 _MAX_REQUEST_ID_CHARACTERS = 64  # a longer one is refused by the check

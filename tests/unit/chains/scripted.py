@@ -16,7 +16,7 @@ from promptwire_server.core.call import ANONYMOUS, Call
 from promptwire_server.core.clock import Chance, Clock, SystemClock
 from promptwire_server.core.errors import PromptwireError
 from promptwire_server.core.ids import Ids
-from promptwire_server.core.reply import Batch, Ending, Reply
+from promptwire_server.core.reply import Batch, Ending, Event, Reply
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,23 @@ class Break:
     error: PromptwireError
 
 
-Line = str | pb.ChatResponse | PromptwireError | Hang | Break
+@dataclass(frozen=True)
+class Tried:
+    """A line before which these attempts were made."""
+
+    attempts: Sequence[pb.Attempt]
+    line: "str | pb.ChatResponse | PromptwireError | Break"
+
+
+def attempt(provider: str, *, model: str = "m", cost: int = 0) -> pb.Attempt:
+    """An attempt that failed, and took two tokens."""
+    made = pb.Attempt(provider=provider, model=model, failure=pb.Failure(message="down"), usage=pb.Usage(input_tokens=2))
+    if cost:
+        made.cost.total_nano_usd = cost
+    return made
+
+
+Line = Tried | str | pb.ChatResponse | PromptwireError | Hang | Break
 
 
 def response_of(text: str, **fields: object) -> pb.ChatResponse:
@@ -67,11 +83,15 @@ class Gateway:
     async def __call__(self, call: Call) -> Reply:
         self.calls.append(call)
         line = self._line(call.request)
+        if isinstance(line, Tried):
+            call.trail.attempts.extend(line.attempts)
+            line = line.line
         if isinstance(line, PromptwireError):
             raise line
         if line == Hang():
             await self._hang()
         reply = self._reply(line, stream=call.stream)
+        reply.tell([Event(attempt_failed=each) for each in answer.failures(call.trail.attempts, "scripted", "model-1")])
         reply.on_done(self.endings.append)
         return reply
 

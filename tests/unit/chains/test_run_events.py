@@ -4,9 +4,11 @@ import pytest
 
 from promptwire import v1 as pb
 from promptwire_server.chains.run import Watcher
+from promptwire_server.core.call import Call
 from promptwire_server.core.clock import ManualClock
-from promptwire_server.core.errors import Overloaded, PolicyDenied, PromptwireError, StreamInterrupted
-from tests.unit.chains.scripted import Break, Gateway, Line, Log, context_of, engine_of, job_of, prompts_of, request_of, run
+from promptwire_server.core.errors import Overloaded, PolicyDenied, PromptwireError, StreamInterrupted, UpstreamFailed
+from promptwire_server.core.reply import Reply
+from tests.unit.chains.scripted import Break, Gateway, Line, Log, Tried, attempt, context_of, engine_of, job_of, prompts_of, request_of, run
 
 
 async def test_everything_is_told_in_order() -> None:
@@ -158,3 +160,45 @@ async def test_deltas_of_one_read_can_be_joined_and_numbers_stay_without_gaps() 
     assert seen
     assert "part_delta" not in log.kinds
     assert [event.sequence for event in log.events] == list(range(1, len(log.events) + 1))
+
+
+def told_failures(log: Log) -> list[tuple[str, int, str, bool]]:
+    """Each attempt that failed: whose, what next, at whom, and whether what was delivered is void."""
+    failed = [event.attempt_failed for event in log.of("attempt_failed")]
+    return [(each.attempt.provider, each.next_action, each.next_provider, each.discard_partial_output) for each in failed]
+
+
+RETRY, FALLBACK = pb.AttemptFailed.NEXT_ACTION_RETRY, pb.AttemptFailed.NEXT_ACTION_FALLBACK
+
+
+@pytest.mark.parametrize("parts", [True, False], ids=["with parts", "without parts"])
+async def test_attempts_that_failed_before_an_answer_are_told_of_their_step(*, parts: bool) -> None:
+    log = Log(parts=parts)
+    answered = pb.Attempt(provider="scripted", model="model-1")
+    await run(prompts_of("a"), Gateway([Tried([attempt("p"), attempt("q"), answered], "one two")]), log)
+    assert told_failures(log) == [("p", FALLBACK, "q", False), ("q", FALLBACK, "scripted", False)]
+    assert {event.step_id for event in log.of("attempt_failed")} == {"step1"}
+    assert log.kinds[1:4] == ["step_started", "attempt_failed", "attempt_failed"]
+    assert [event.sequence for event in log.events] == list(range(1, len(log.events) + 1))
+
+
+async def test_every_attempt_of_a_question_that_failed_is_told_once() -> None:
+    log = Log()
+    chain = request_of({"prompt": {"user": "x"}, "policy": {"attempts": 2}})
+    await run(chain, Gateway([Tried([attempt("p"), attempt("q")], UpstreamFailed("down")), "fine"]), log)
+    assert told_failures(log) == [("p", FALLBACK, "q", False), ("q", RETRY, "", False)]
+
+
+async def test_what_a_stream_has_told_before_it_broke_is_not_told_again() -> None:
+    class Breaking(Gateway):
+        """Its streams leave an attempt when they break."""
+
+        async def __call__(self, call: Call) -> Reply:
+            reply = await super().__call__(call)
+            reply.on_done(lambda ending: call.trail.attempts.append(attempt("broken")) if ending.response is None else None)
+            return reply
+
+    log = Log()
+    chain = request_of({"prompt": {"user": "x"}, "policy": {"attempts": 2}})
+    await run(chain, Breaking([Tried([attempt("p")], Break(1, StreamInterrupted("gone"))), "fine"]), log)
+    assert told_failures(log) == [("p", FALLBACK, "scripted", False), ("broken", RETRY, "", True)]

@@ -16,7 +16,21 @@ from promptwire_server.core.errors import (
     UpstreamFailed,
     UpstreamRateLimited,
 )
-from tests.unit.chains.scripted import Break, Gateway, Hang, Line, Log, context_of, engine_of, job_of, request_of, response_of, run
+from tests.unit.chains.scripted import (
+    Break,
+    Gateway,
+    Hang,
+    Line,
+    Log,
+    Tried,
+    attempt,
+    context_of,
+    engine_of,
+    job_of,
+    request_of,
+    response_of,
+    run,
+)
 
 
 def chain(policy: Mapping[str, object], *more: Mapping[str, object], **prompt: object) -> pb.RunChainRequest:
@@ -225,9 +239,31 @@ async def test_a_timeout_that_is_not_ours_is_a_bug_and_stays_one() -> None:
         await engine.run(job_of(chain({"attempts": 3, "onError": "ON_ERROR_SKIP"})), context_of(engine.clock)).finish()
 
 
-async def test_what_a_failed_attempt_was_billed_counts() -> None:
-    broken = StreamInterrupted("gone", metadata={"billed_nano_usd": "7"})
+async def test_what_failed_attempts_took_counts() -> None:
+    broken = Tried([attempt("a", cost=7)], StreamInterrupted("gone"))
     result = await run(chain({"attempts": 2}), Gateway([broken, "fine"]))
-    assert result.cost.total_nano_usd == 12
+    assert (result.cost.total_nano_usd, result.usage.input_tokens) == (12, 5)
+    assert result.steps[0].usage == result.usage
     error = await failure_of(chain({}), Gateway([broken]))
     assert error.metadata["billed_nano_usd"] == "7"
+
+
+async def test_what_failed_before_an_answer_counts() -> None:
+    result = await run(chain({}), Gateway([Tried([attempt("a", cost=7)], "fine")]))
+    assert (result.cost.total_nano_usd, result.usage.input_tokens) == (12, 5)
+
+
+async def test_the_run_knows_what_was_tried_for_the_step_that_ended_it() -> None:
+    gateway = Gateway([Tried([attempt("before")], "fine"), Tried([attempt("a"), attempt("b")], UpstreamFailed("down"))])
+    engine = engine_of(gateway)
+    context = context_of(engine.clock)
+    with pytest.raises(UpstreamFailed):
+        await engine.run(job_of(chain({}, {"prompt": {"user": "y"}})), context).finish()
+    assert [each.provider for each in context.trail.attempts] == ["a", "b"]
+
+
+async def test_a_step_that_could_fail_leaves_nothing_in_the_trail_of_the_run() -> None:
+    engine = engine_of(Gateway([Tried([attempt("a")], UpstreamFailed("down")), "fine"]))
+    context = context_of(engine.clock)
+    await engine.run(job_of(chain({"onError": "ON_ERROR_SKIP"}, {"prompt": {"user": "y"}})), context).finish()
+    assert not context.trail.attempts
