@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from promptwire_server.chains.expression import Expression, TemplateError, compile_expression
 from promptwire_server.config.aliases import LIMITS, OWN
+from promptwire_server.config.providers import Provider
 from promptwire_server.config.routing import Alias as Section
 from promptwire_server.config.routing import AliasFallbacks, AliasRule, AliasTarget
 from promptwire_server.config.settings import Settings
@@ -53,20 +54,22 @@ def named_targets(settings: Settings) -> list[Target]:
 
 
 def provider_limits(settings: Settings) -> dict[str, ProviderLimits]:
-    """What targets may be asked at most, by provider."""
+    """What one worker may ask of targets at most, by provider: an equal part, since workers do not know of each other's calls."""
+    workers = settings.server.workers
     found: dict[str, dict[str, TargetLimits]] = {name: {} for name in settings.providers}
     for section in settings.models.values():
         for target in section.targets:
-            limits = TargetLimits(*(getattr(target, key) for key in LIMITS))
+            limits = _limits(target, workers)
             at = target_of(target.model)
             if limits.any:
                 found[at.provider][at.model] = limits
-    return {name: ProviderLimits(_whole(settings, name), models) for name, models in found.items()}
+    return {name: ProviderLimits(_limits(settings.providers[name], workers), models) for name, models in found.items()}
 
 
-def _whole(settings: Settings, provider: str) -> TargetLimits:
-    """Those of all models of a provider together; only providers over HTTP have keys for them."""
-    return TargetLimits(*(getattr(settings.providers.get(provider), key, None) for key in LIMITS))
+def _limits(section: AliasTarget | Provider, workers: int) -> TargetLimits:
+    """Those that a section has; only targets, and providers over HTTP, have keys for them. No part is less than one."""
+    written: list[int | None] = [getattr(section, key, None) for key in LIMITS]
+    return TargetLimits(*(None if limit is None else max(1, limit // workers) for limit in written))
 
 
 def _alias(section: Section, targets: Mapping[str, tuple[Target, ...]]) -> Alias:

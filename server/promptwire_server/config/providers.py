@@ -57,7 +57,11 @@ class Remote(Section):
         examples=[["${OPENAI_API_KEY_2}", "vault:secret/data/openai#third"]],
     )
     max_in_flight: int | None = Field(
-        None, ge=1, le=1_000_000, description="Calls to all its models at the same time. Default: any number.", examples=[100]
+        None,
+        ge=1,
+        le=1_000_000,
+        description="Calls to all its models at the same time; each worker has its part. Default: any number.",
+        examples=[100],
     )
     requests_per_minute: int | None = Field(
         None, ge=1, description="Requests to all its models within any minute. Default: any number.", examples=[5000]

@@ -88,5 +88,18 @@ def test_a_provider_as_a_whole_has_limits_beside_those_of_its_targets(load: Conf
     assert not limits["echo"].whole.any
 
 
+def test_each_of_several_workers_has_its_part_of_the_limits(load: Configured) -> None:
+    settings = load(
+        """
+        server: {workers: 4}
+        providers: {openai: {api_key: one, max_in_flight: 2, requests_per_minute: 402}}
+        models: {fast: {targets: [{model: openai/gpt-4o-mini, tokens_per_minute: 1000}]}}
+        """
+    )
+    limits = provider_limits(settings)["openai"]
+    assert limits.whole == TargetLimits(max_in_flight=1, requests_per_minute=100)
+    assert limits.models == {"gpt-4o-mini": TargetLimits(tokens_per_minute=250)}
+
+
 def test_without_a_file_there_are_no_limits(bare: Bare) -> None:
     assert not any(limits.whole.any or limits.models for limits in provider_limits(bare({"OPENAI_API_KEY": "one"})).values())
