@@ -47,6 +47,7 @@ from promptwire_server.layers.journal import Journal
 from promptwire_server.layers.metrics import Metrics
 from promptwire_server.layers.roster import Roster
 from promptwire_server.layers.tally import Tally
+from promptwire_server.reload import Read, Reloader, on_hangup
 from promptwire_server.rpc.auth import Authenticator
 from promptwire_server.rpc.chain import ChainService
 from promptwire_server.rpc.chat import ChatService
@@ -103,6 +104,7 @@ class Application:
         self._switch = Switch(Gateway(settings, self._lasting))
         self.server = Server(server_settings(settings, worker=worker), self._edge(), self._services())
         self._exposition = self._metrics_server(worker=worker)
+        self._closing: set[asyncio.Task[None]] = set()  # gateways of configurations before, until their last call has ended
 
     async def start(self) -> None:
         """Bind every port and answer. Raises RuntimeError or OSError naming the address when one is taken."""
@@ -118,6 +120,26 @@ class Application:
         # The default of 700 objects is reached every few calls: 30 µs a call went into looking for cycles that are hardly ever there.
         gc.set_threshold(_GC_OBJECTS)
 
+    async def reconfigure(self, settings: Settings) -> None:
+        """Answer by these settings from the next call on; calls under way end as they began.
+
+        Raises ConfigError when secrets cannot be had, ValueError and OSError when a provider cannot be built: nothing has changed then.
+        """
+        custody = await asyncio.to_thread(fetched, settings)
+        gateway = Gateway(settings, self._lasting)
+        named = named_targets(settings)
+        self._lasting.roster.name(settings.providers, named)
+        self._lasting.breakers.name(named)
+        self.metrics.name([(target.provider, target.model) for target in named], settings.providers)
+        self._authenticator.renew(api_keys(settings))
+        before, self._switch.gateway = self._switch.gateway, gateway
+        self._custody.stop()
+        self._settings, self._custody = settings, custody
+        custody.start(self._heed)
+        closing = asyncio.get_running_loop().create_task(before.aclose())  # owned here: see drain
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+
     async def drain(self) -> None:
         """Let balancers look away, let calls end, stop, release what is left."""
         await self.server.drain(self._gate.drain)
@@ -125,7 +147,7 @@ class Application:
             await self._exposition.stop()
         self._custody.stop()
         self._tally.settle()
-        await self._switch.gateway.aclose()
+        await asyncio.gather(self._switch.gateway.aclose(), *self._closing)
         if self._journal is not None:
             await asyncio.to_thread(self._journal.close)
 
@@ -231,17 +253,17 @@ _RPCS = frozenset(
 SERVICES = [service.full_name for file in _CONTRACT for service in file.DESCRIPTOR.services_by_name.values()]
 
 
-def run(settings: Settings, *, worker_fd: int | None = None) -> int:
-    """Serve until SIGTERM or SIGINT; the exit code. `worker_fd` is a worker's line to its supervisor.
+def run(settings: Settings, read: Read, *, worker_fd: int | None = None) -> int:
+    """Serve until SIGTERM or SIGINT; the exit code. `read` reads the settings anew; `worker_fd` is a worker's line to its supervisor.
 
     Raises ConfigError when secrets cannot be had.
     """
     custody = fetched(settings)
     voice = None if worker_fd is None else Voice(worker_fd)
-    return uvloop.run(_serve(settings, custody, voice))
+    return uvloop.run(_serve(settings, read, custody, voice))
 
 
-async def _serve(settings: Settings, custody: Custody, voice: Voice | None) -> int:
+async def _serve(settings: Settings, read: Read, custody: Custody, voice: Voice | None) -> int:
     clock = SystemClock()
     lines = logs.to_stderr(clock, level=settings.logs.level, style=settings.logs.format)
     logs.configure(lines)
@@ -252,13 +274,12 @@ async def _serve(settings: Settings, custody: Custody, voice: Voice | None) -> i
     except (RuntimeError, OSError) as error:
         lines.write_masked("error", names.SERVER_FAILED, {"error": str(error)})
         return 1
-    if voice is None:
-        announce(settings, lines, application.ports())
-        await stopping.wait()
-    else:
-        voice.say("ready", **application.ports())
-        await _until_told_or_orphaned(stopping, voice)
-        voice.say("draining")
+    reloader = Reloader(settings, read, application.reconfigure, lines.write_masked)
+    on_hangup(reloader.ask)
+    async with asyncio.TaskGroup() as tasks:
+        reloading = tasks.create_task(reloader.run())
+        await _until_told(stopping, voice, settings, lines, application.ports())
+        reloading.cancel()
     lines.write("info", names.SERVER_DRAINING, {})
     if voice is not None and stopping.is_set():
         await _drain_while_supervised(application, voice)
@@ -266,6 +287,19 @@ async def _serve(settings: Settings, custody: Custody, voice: Voice | None) -> i
         await application.drain()
     lines.write("info", names.SERVER_STOPPED, {})
     return 0
+
+
+async def _until_told(
+    stopping: asyncio.Event, voice: Voice | None, settings: Settings, lines: logs.Lines, ports: Mapping[str, int]
+) -> None:
+    """Say that the server is up, and wait until it is to go."""
+    if voice is None:
+        announce(settings, lines, ports)
+        await stopping.wait()
+    else:
+        voice.say("ready", **ports)
+        await _until_told_or_orphaned(stopping, voice)
+        voice.say("draining")
 
 
 async def _until_told_or_orphaned(stopping: asyncio.Event, voice: Voice) -> None:

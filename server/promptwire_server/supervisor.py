@@ -19,6 +19,7 @@ from promptwire_server.core.ids import Ids
 from promptwire_server.http.metrics import Exposition, scrape
 from promptwire_server.layers import names
 from promptwire_server.layers.exposition import merge
+from promptwire_server.reload import on_hangup
 from promptwire_server.rpc.auth import Authenticator
 from promptwire_server.rpc.health import Health
 from promptwire_server.rpc.probes import Probes
@@ -77,6 +78,11 @@ class Supervisor:
         self._stopping.set()
         for worker in self.workers:
             _signal(worker, signal.SIGTERM)
+
+    def reload(self) -> None:
+        """Let every worker read the configuration anew."""
+        for worker in self.workers:
+            _signal(worker, signal.SIGHUP)
 
     async def _keep(self, worker: Worker) -> None:
         """Start a worker again whenever it dies."""
@@ -205,6 +211,7 @@ async def _keep_running(supervisor: Supervisor, view: "View", settings: Settings
     except (RuntimeError, OSError) as error:
         lines.write("error", names.SERVER_FAILED, {"error": str(error)})
         return 1
+    on_hangup(supervisor.reload)
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(supervisor.run())
         helpers = [

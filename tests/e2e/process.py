@@ -85,6 +85,8 @@ class Server:
     """A running server, or a supervisor with its workers."""
 
     def __init__(self, config: Path, folder: Path, environ: Mapping[str, str], arguments: Sequence[str] = ()) -> None:
+        self.folder = folder
+        self.config = config
         # Its standard output is not read while it runs: the banner fits into a pipe.
         self.process = subprocess.Popen(
             [sys.executable, "-m", "promptwire_server", "serve", "--config", str(config), *arguments],
@@ -97,6 +99,11 @@ class Server:
         )
         self.log = Log(self.process)
         self.ports: dict[str, int] = {}
+
+    def rewrite(self, config: Mapping[str, Any]) -> None:
+        """Put another configuration in the place of the present one, as editors do it: a new file under the old name."""
+        fresh = write_config(self.folder, merged(base_config(self.folder), config), "fresh.yaml")
+        fresh.replace(self.config)
 
     def wait_ready(self) -> None:
         (started, *_) = self.log.wait("server.started")

@@ -2,6 +2,7 @@
 
 from argparse import SUPPRESS, Namespace
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from promptwire_server import app, config, supervisor
@@ -47,10 +48,11 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _serve(parsed: Namespace, arguments: Sequence[str]) -> int:
-    settings = load(parsed.config, _flags(parsed), parsed.set)
+    read = partial(load, parsed.config, _flags(parsed), parsed.set)
+    settings = read()
     if settings.server.workers > 1 and parsed.worker_fd is None:
         return supervisor.run(settings, arguments)
-    return app.run(settings, worker_fd=parsed.worker_fd)
+    return app.run(settings, read, worker_fd=parsed.worker_fd)
 
 
 def _flags(parsed: Namespace) -> dict[str, str | bool | None]:

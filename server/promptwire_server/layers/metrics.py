@@ -106,6 +106,13 @@ class Metrics(Collector):
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)
 
+    def name(self, models: Iterable[tuple[str, str]], providers: Collection[str]) -> None:
+        """The configuration names these now. What was counted before stays."""
+        self._providers = frozenset(providers) | self._providers
+        for pair in models:
+            self._series.setdefault(pair, Series())
+        self._room = max(self._room, len(self._series) + _LEARNED_MODELS)
+
     def rpc_finished(self, rpc: str, code: int, reason: str) -> None:
         """Count an RPC: its name, its canonical code, and its ErrorReason without prefix or ""."""
         key = (rpc, code, reason)

@@ -16,6 +16,13 @@ WORKER_RESTARTS: Final = "promptwire_worker_restarts"
 ATTEMPTS: Final = "promptwire_upstream_attempts"
 BREAKER_STATE: Final = "promptwire_breaker_state"
 TARGET_IN_FLIGHT: Final = "promptwire_target_in_flight"
+ADMISSION_LIMIT: Final = "promptwire_admission_limit"
+ADMISSION_IN_USE: Final = "promptwire_admission_in_use"
+ADMITTED: Final = "promptwire_admission_admitted"
+SHEDS: Final = "promptwire_admission_sheds"
+LEASES_RECLAIMED: Final = "promptwire_admission_leases_reclaimed"
+QUEUE_DEPTH: Final = "promptwire_queue_depth"
+QUEUE_WAIT: Final = "promptwire_queue_wait_seconds"
 OTHER_RPC: Final = "other"  # label of RPCs that the contract does not have: callers could make up any number
 OTHER_MODEL: Final = "other"  # label of models beyond the bound
 
@@ -47,6 +54,8 @@ PROVIDER_DISABLED: Final = "provider.disabled"  # by an operator
 STANDINGS_FAILING: Final = "standings.failing"  # who is out of use cannot be kept or read
 PROBES_FAILING: Final = "probes.failing"  # health probes, by a bug of ours or of a provider's class
 CONFIG_NOTICE: Final = "config.notice"
+CONFIG_RELOADED: Final = "config.reloaded"
+CONFIG_REFUSED: Final = "config.refused"  # the one from before is still in use
 LIBRARY: Final = "library"  # a line of a library's: grpc, asyncio, aiohttp
 
 # Log fields.
