@@ -1,0 +1,1 @@
+"""Admission: who is worked for now, who waits, who is sent away."""

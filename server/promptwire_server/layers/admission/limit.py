@@ -1,0 +1,139 @@
+"""Limit: how many calls at once what is behind us can bear, found out from how long they take.
+
+Most calls of a cohort late: a quarter fewer. Most in time, and the limit was needed: more, by its square root, or twice as many as long as
+it has never been too many (AIMD with slow start, as TCP does it).
+
+Why not the gradient of Netflix and Envoy, limit x usual / measured? It needs the size of the latency, where AIMD needs its sign only.
+Answers of one model differ by a factor of ten: over 64 calls the size is off by a sixth, which in simulation cost up to half of the
+goodput; and it is known only when the late ones have ended. Envoy measures the usual latency by letting hardly anything in, which for
+answers of a minute is an outage; here it is learnt in quiet times. Several processes before one provider come to equal shares with AIMD
+(Chiu and Jain 1989).
+
+A provider that is slow for its own reasons is not to be made slower by us. So cuts are an experiment: a crowd that is thinned out gets
+quicker, and as much is answered as before. Where less is answered, by as much as was cut, the cuts are undone, and that latency is the
+usual from then on.
+"""
+
+import math
+from dataclasses import dataclass
+
+from promptwire_server.layers.admission.cohort import Cohort, Mark
+from promptwire_server.layers.admission.settings import AdmissionSettings
+from promptwire_server.layers.admission.usual import Kind, Usual
+
+_MOST_WATCHED, _LEAST_WATCHED = 64, 16  # calls of a cohort: few enough for a verdict soon, too many for chance
+_TOLERANCE = 1.4  # times the usual. What is behind us then queues a little, which keeps it busy
+_LEAST_USUAL_S = 0.02
+_CUT = 0.75
+_NEEDED = 0.8  # of the limit was in use: more would be used
+_AT_EASE = 0.5  # of the limit was in use at most: there is no hurry
+_PAUSE_S = 0.25  # before the next cohort then: watching a call costs twice as much as letting it in
+_BOUND = 0.9  # of the limit was in use: it holds calls back
+_THINNED = 0.6  # of a crowd is left: now it shows whether that has helped
+_KEPT = 0.8  # of the answers a second: between all of them and _THINNED
+_START = 4  # the ceiling divided by that
+
+
+@dataclass(frozen=True, slots=True)
+class _Crowd:
+    """What was there when the cuts began."""
+
+    calls: int
+    rate: float  # answers a second
+    limit: float  # before anything was cut
+
+
+class Limit:
+    """How many calls may be worked on at once: `calls`, never under the floor nor over the ceiling."""
+
+    def __init__(self, settings: AdmissionSettings) -> None:
+        self._ceiling = float(settings.ceiling_calls)
+        self.floor = min(settings.floor_calls, settings.ceiling_calls)
+        self._adaptive = settings.adaptive
+        self._limit = max(float(self.floor), self._ceiling // _START) if settings.adaptive else self._ceiling
+        self._never_too_many = True
+        self._crowded = False
+        self._uncut = self._limit  # the limit before the cuts under way
+        self._crowd: _Crowd | None = None
+        self._usual = Usual()
+        self._begin(0.0, 0.0)
+
+    def usual_s(self, kind: Kind) -> float:
+        """How long calls of this kind take when nothing is in their way; 0 while that is not known."""
+        return self._usual.seconds(kind)
+
+    def watch(self, kind: Kind, now_s: float, inside: int) -> Mark:
+        """A call begins, the last of `inside`; the mark is to be shown when it ends. Only from `watch_from_s` on."""
+        usual_s = self._usual.seconds(kind)
+        mark = Mark(kind, now_s + max(usual_s, _LEAST_USUAL_S) * _TOLERANCE)
+        if usual_s:
+            self._cohort.watch(mark, inside)
+            if self._cohort.full:
+                self.watch_from_s = math.inf
+        else:
+            mark.open = False
+        return mark
+
+    def answered(self, mark: Mark | None, latency_s: float, now_s: float, inside: int) -> bool:
+        """A call was answered, watched or not; whether `calls` has changed."""
+        cohort = self._cohort
+        cohort.answers += 1
+        if mark is not None:
+            self._usual.learn(mark.kind, latency_s, now_s, crowded=self._crowded or 2 * inside > self._limit)
+            cohort.answered(mark, now_s)
+        return self._judged(now_s)
+
+    def gone(self, mark: Mark, now_s: float) -> bool:
+        """A call ended without an answer; whether `calls` has changed."""
+        self._cohort.withdraw(mark, now_s)
+        return self._judged(now_s)
+
+    def _begin(self, now_s: float, pause_s: float) -> None:
+        self.calls = int(self._limit)
+        self._cohort = Cohort(min(_MOST_WATCHED, max(_LEAST_WATCHED, self.calls)), now_s)
+        self.watch_from_s = now_s + pause_s if self._adaptive else math.inf  # calls that begin from then on are to be watched
+
+    def _judged(self, now_s: float) -> bool:
+        cohort = self._cohort
+        crowded = cohort.crowded(now_s)
+        if crowded is None:
+            return False
+        if crowded:
+            self._less(cohort.peak, cohort.rate(now_s))
+        else:
+            self._more(cohort.peak)
+        before = self.calls
+        cohort.close()
+        self._begin(now_s, _PAUSE_S if cohort.peak < _AT_EASE * self._limit else 0.0)
+        return self.calls != before
+
+    def _more(self, used: int) -> None:
+        self._crowded = False
+        if used < _BOUND * self._limit:
+            self._crowd, self._uncut = None, self._limit
+        if used >= _NEEDED * self._limit:
+            step = self._limit if self._never_too_many else math.sqrt(self._limit)
+            self._limit = min(self._ceiling, self._limit + step)
+
+    def _less(self, used: int, rate: float) -> None:
+        self._crowded = True
+        self._never_too_many = False
+        if used < _BOUND * self._limit:  # first no more than there are: nobody is held back by that who would not add to the crowd
+            self._crowd, self._uncut = None, self._limit
+            self._limit = max(float(self.floor), float(used))
+            return
+        crowd = self._crowd
+        if crowd is None or used > crowd.calls:
+            self._crowd = _Crowd(used, rate, self._uncut)
+        elif used <= _THINNED * crowd.calls or self._limit <= self.floor:
+            if rate < _KEPT * crowd.rate or self._limit <= self.floor:
+                self._in_vain(crowd)
+                return
+            self._crowd = _Crowd(used, rate, crowd.limit)
+        self._limit = max(float(self.floor), self._limit * _CUT)
+
+    def _in_vain(self, crowd: _Crowd) -> None:
+        """It is slow for reasons of its own."""
+        self._usual.forget()
+        self._limit = max(self._limit, crowd.limit)
+        self._crowd, self._crowded, self._never_too_many, self._uncut = None, False, True, self._limit
