@@ -43,12 +43,12 @@ def shortened(text: str, max_bytes: int) -> str:
 
 
 def trailers_of(
-    error: PromptwireError, facts: Mapping[str, str], attempts: Sequence[pb.Attempt] = ()
+    error: PromptwireError, facts: Mapping[str, str], attempts: Sequence[pb.Attempt] = (), remaining_s: float = math.inf
 ) -> tuple[tuple[str, str | bytes], ...]:
     """The trailing metadata of a failed RPC: rich details, and whether a client's own retry policy may try again.
 
     `facts` are of this RPC rather than of the error: its request_id, how far it came. They win over the error's metadata. `attempts` is
-    what was tried before it failed.
+    what was tried before it failed, `remaining_s` the time that the RPC still had.
     """
     status = status_pb2.Status(code=error.code, message=shortened(error.message, _MAX_MESSAGE_BYTES))
     for detail in _details(error, facts, attempts):
@@ -60,14 +60,17 @@ def trailers_of(
         status.details.add().Pack(trail)
     return (
         ("grpc-status-details-bin", status.SerializeToString()),
-        ("grpc-retry-pushback-ms", str(pushback_ms(error))),
+        ("grpc-retry-pushback-ms", str(pushback_ms(error, remaining_s))),
     )
 
 
-def pushback_ms(error: PromptwireError) -> int:
-    """How long a client should wait before its own retry; -1 for do not."""
+def pushback_ms(error: PromptwireError, remaining_s: float = math.inf) -> int:
+    """How long a client should wait before its own retry; -1 for do not.
+
+    Not when its deadline comes first: clients would wait until then, and tell of the deadline in place of this error and its delay.
+    """
     delay_s = _delay_s(error)
-    return -1 if delay_s is None else round(delay_s * 1000)
+    return -1 if delay_s is None or delay_s >= remaining_s else round(delay_s * 1000)
 
 
 def _delay_s(error: PromptwireError) -> float | None:

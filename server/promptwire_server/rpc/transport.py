@@ -236,7 +236,7 @@ class Transport:
             self.exchanges.discard(exchange)
             exchange.task = None
         self._edge.finished(name, failure.code, failure.reason_name)
-        await _abort(context, exchange, failure)
+        await _abort(context, exchange, failure, exchange.deadline_s - self._edge.clock.monotonic())
         return None
 
     def _bug(self, name: str, exchange: GrpcExchange, what: str) -> InternalError:
@@ -244,10 +244,9 @@ class Transport:
         return InternalError(f"internal error; report request_id {exchange.request_id}")
 
 
-async def _abort(context: Context, exchange: GrpcExchange, error: PromptwireError) -> None:
-    await context.abort(
-        code_of(error), shortened(error.message, _MAX_DETAILS_BYTES), trailers_of(error, exchange.facts(), exchange.trail.attempts)
-    )
+async def _abort(context: Context, exchange: GrpcExchange, error: PromptwireError, remaining_s: float) -> None:
+    trailers = trailers_of(error, exchange.facts(), exchange.trail.attempts, remaining_s)
+    await context.abort(code_of(error), shortened(error.message, _MAX_DETAILS_BYTES), trailers)
 
 
 def _nothing(response: Message | None) -> bytes | None:  # noqa: ARG001 - a Serialize's shape

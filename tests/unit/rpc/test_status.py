@@ -82,6 +82,13 @@ def test_no_error_is_unknown_or_ok(kind: type[PromptwireError]) -> None:
     assert code_of(kind("x")) not in (grpc.StatusCode.UNKNOWN, grpc.StatusCode.OK)
 
 
+def test_a_client_is_not_told_to_wait_beyond_its_own_deadline() -> None:
+    error = errors.UpstreamRateLimited("x", retry_after_s=7.0)
+    late, early = (details(trailers_of(error, FACTS, (), remaining_s)) for remaining_s in (3.0, 8.0))
+    assert (late.pushback, early.pushback) == ("-1", "7000")
+    assert late.retry.retry_delay.ToSeconds() == 7
+
+
 def test_the_delay_is_both_a_detail_and_the_pushback() -> None:
     seen = sent(RateLimited("slow down", retry_after_s=2.5, metadata={"subject": "tenant:t"}))
     assert (seen.pushback, seen.retry.retry_delay.ToMilliseconds()) == ("2500", 2500)
