@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from importlib import metadata
 
@@ -13,6 +14,7 @@ import uvloop
 from google.protobuf.descriptor import ServiceDescriptor
 
 from promptwire import v1 as pb
+from promptwire.admin.v1 import provider_service_pb2
 from promptwire.v1 import (
     batch_service_pb2,
     chain_service_pb2,
@@ -31,22 +33,31 @@ from promptwire_server.chains.run import Engine
 from promptwire_server.config.fault import dotted
 from promptwire_server.config.settings import Settings
 from promptwire_server.convert import (
+    admission_settings,
     api_keys,
+    breaker_settings,
     facts,
     journal_file,
     server_settings,
     stream_settings,
+    weights,
 )
+from promptwire_server.core.call import ANONYMOUS, Target
 from promptwire_server.core.clock import Chance, Clock, SystemClock
 from promptwire_server.core.ids import Ids
-from promptwire_server.gateway import Gateway, Lasting, Switch, named_targets, new_breakers
+from promptwire_server.gateway import Gateway, Lasting, Switch, new_breakers
 from promptwire_server.http.metrics import Exposition
 from promptwire_server.layers import names
-from promptwire_server.layers.admit import Gate
+from promptwire_server.layers.admission.admission import Admission
+from promptwire_server.layers.admission.counts import AdmissionMetrics
+from promptwire_server.layers.admission.memory import resident_bytes
+from promptwire_server.layers.breaker import State
 from promptwire_server.layers.journal import Journal
 from promptwire_server.layers.metrics import Metrics
 from promptwire_server.layers.roster import Roster
 from promptwire_server.layers.tally import Tally
+from promptwire_server.office import Office
+from promptwire_server.planning import named_targets
 from promptwire_server.reload import Read, Reloader, on_hangup
 from promptwire_server.rpc.auth import Authenticator
 from promptwire_server.rpc.chain import ChainService
@@ -81,10 +92,16 @@ class Application:
         self._lines = lines
         chance = Chance()
         self._ids = Ids(clock, chance)
-        self._gate = Gate(settings.server.max_concurrent_calls)
+        self._admission = Admission(admission_settings(settings), clock=clock, chance=chance, meter=resident_bytes)
         named = named_targets(settings)
         self.metrics = Metrics([(target.provider, target.model) for target in named], settings.providers)
-        self._authenticator = Authenticator(api_keys(settings), certificates=settings.server.tls.client_ca_file is not None)
+        self.metrics.registry.register(AdmissionMetrics(self._admission))
+        self._authenticator = Authenticator(
+            api_keys(settings),
+            certificates=settings.server.tls.client_ca_file is not None,
+            # Whoever is on this machine alone with it, and has not been asked who he is, runs it.
+            anonymous=replace(ANONYMOUS, operator=settings.server.listen.loopback),
+        )
         file = journal_file(settings)
         self._journal = None if file is None else sqlite.Journal(file, clock=clock, report=self._report_journal)
         write = None if self._journal is None else Journal(self._journal, clock).write
@@ -94,20 +111,31 @@ class Application:
             chance=chance,
             ids=self._ids,
             tally=self._tally,
-            gate=self._gate,
+            admission=self._admission,
             answers=memory.Answers(clock=clock, max_bytes=settings.cache.max_bytes),
             prices=Prices(clock),
             roster=Roster(clock, settings.providers, named),
-            breakers=new_breakers(settings, clock, chance),
+            breakers=new_breakers(settings, clock, chance, self._report_breaker),
             limits=memory_limits.Limits(clock),
         )
         self._switch = Switch(Gateway(settings, self._lasting))
+        self._instance_id = self._ids.request().replace("req-", "srv-")
+        self._office = Office(
+            settings,
+            self._lasting,
+            self._switch.gateway,
+            registry=self.metrics.registry,
+            instance_id=self._instance_id,
+            log=lines.write_masked,
+        )
         self.server = Server(server_settings(settings, worker=worker), self._edge(), self._services())
         self._exposition = self._metrics_server(worker=worker)
         self._closing: set[asyncio.Task[None]] = set()  # gateways of configurations before, until their last call has ended
 
     async def start(self) -> None:
         """Bind every port and answer. Raises RuntimeError or OSError naming the address when one is taken."""
+        await self._office.start()
+        await self._switch.gateway.learn()
         await self.server.start()
         self._custody.start(self._heed)
         if self._journal is not None:
@@ -127,12 +155,15 @@ class Application:
         """
         custody = await asyncio.to_thread(fetched, settings)
         gateway = Gateway(settings, self._lasting)
+        await gateway.learn()
         named = named_targets(settings)
         self._lasting.roster.name(settings.providers, named)
-        self._lasting.breakers.name(named)
+        self._lasting.breakers.name(named, breaker_settings(settings))
         self.metrics.name([(target.provider, target.model) for target in named], settings.providers)
         self._authenticator.renew(api_keys(settings))
+        self._admission.reweigh(weights(settings))
         before, self._switch.gateway = self._switch.gateway, gateway
+        self._office.renew(settings, gateway)
         self._custody.stop()
         self._settings, self._custody = settings, custody
         custody.start(self._heed)
@@ -142,9 +173,10 @@ class Application:
 
     async def drain(self) -> None:
         """Let balancers look away, let calls end, stop, release what is left."""
-        await self.server.drain(self._gate.drain)
+        await self.server.drain(self._admission.drain)
         if self._exposition is not None:
             await self._exposition.stop()
+        await self._office.stop()
         self._custody.stop()
         self._tally.settle()
         await asyncio.gather(self._switch.gateway.aclose(), *self._closing)
@@ -192,6 +224,7 @@ class Application:
             "EmbeddingService": EmbeddingService(switch.embed),
             "ModelService": ModelService(switch),
             "SystemService": SystemService(self._info()),
+            "ProviderService": self._office.service,
         }
         return [(service, servicers.get(service.name)) for file in _CONTRACT for service in file.DESCRIPTOR.services_by_name.values()]
 
@@ -219,8 +252,12 @@ class Application:
         info.limits.max_call_duration.FromNanoseconds(int(server.max_call_duration_s * 1e9))
         info.limits.max_chain_steps = MOST_STEPS_OF_RUN
         info.start_time.FromNanoseconds(int(self._clock.time() * 1e9))
-        info.instance_id = self._ids.request().replace("req-", "srv-")
+        info.instance_id = self._instance_id
         return info
+
+    def _report_breaker(self, target: Target, state: State) -> None:
+        fields = {"provider": target.provider, "model": target.model, "state": state.name.lower()}
+        self._lines.write("info" if state is State.CLOSED else "warning", names.BREAKER_CHANGED, fields)
 
     def _count_rpc(self, rpc: str, code: int, reason: str) -> None:
         """Count an RPC that ended, but not health watches: they end when the client leaves, which would look like errors."""
@@ -245,6 +282,7 @@ _CONTRACT = (
     run_service_pb2,
     batch_service_pb2,
     conversation_service_pb2,
+    provider_service_pb2,
 )
 _RPCS = frozenset(
     [method.full_name for file in _CONTRACT for service in file.DESCRIPTOR.services_by_name.values() for method in service.methods]

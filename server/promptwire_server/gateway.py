@@ -11,15 +11,16 @@ from functools import partial
 from promptwire import v1 as pb
 from promptwire_server.config.settings import Settings
 from promptwire_server.convert import accounts, aliases, breaker_settings, cache_settings, provider_settings, retry_settings
-from promptwire_server.core.call import Call, Target
+from promptwire_server.core.call import Call
 from promptwire_server.core.clock import Chance, Clock
 from promptwire_server.core.embedding import EmbedCall
 from promptwire_server.core.handler import Handler, stack
 from promptwire_server.core.ids import Ids
 from promptwire_server.core.reply import Ending, Reply
-from promptwire_server.layers.admit import Admit, Gate
+from promptwire_server.layers.admission.admission import Admission
+from promptwire_server.layers.admission.admit import Admit
 from promptwire_server.layers.book import Book, PriceList
-from promptwire_server.layers.breakers import Breakers, Shielded
+from promptwire_server.layers.breakers import Breakers, Changed, Shielded
 from promptwire_server.layers.cache import Cache, Store
 from promptwire_server.layers.catalog import Catalog
 from promptwire_server.layers.embed import Embedder
@@ -34,7 +35,7 @@ from promptwire_server.layers.router import Router
 from promptwire_server.layers.shadow import Shadows
 from promptwire_server.layers.share import Share
 from promptwire_server.layers.tally import Tally
-from promptwire_server.planning import planner, provider_limits
+from promptwire_server.planning import named_targets, planned_aliases, planner, provider_limits
 from promptwire_server.providers.estimate import prompt_tokens
 from promptwire_server.providers.provider import Provider
 from promptwire_server.providers.registry import build
@@ -48,7 +49,7 @@ class Lasting:
     chance: Chance
     ids: Ids
     tally: Tally
-    gate: Gate
+    admission: Admission
     answers: Store
     prices: PriceList
     roster: Roster
@@ -61,6 +62,7 @@ class Gateway:
 
     def __init__(self, settings: Settings, lasting: Lasting) -> None:
         """Raises what building a provider raises: BadScript, BadEntryPoint, ValueError without an address."""
+        self._settings = settings
         self._lasting = lasting
         self._under_way = 0
         self._idle = asyncio.Event()
@@ -88,7 +90,7 @@ class Gateway:
             chance=chance,
         )
         self._handler = self._stack(settings, router)
-        self.embed = Embedder(self.routes, self.providers, gate=lasting.gate, tally=lasting.tally, book=self.book, clock=clock)
+        self.embed = Embedder(self.routes, self.providers, admission=lasting.admission, tally=lasting.tally, book=self.book, clock=clock)
 
     async def __call__(self, call: Call) -> Reply:
         """The answer. Counted, so that the gateway is not closed under it."""
@@ -101,6 +103,11 @@ class Gateway:
             raise
         reply.on_done(self._left)
         return reply
+
+    async def learn(self) -> None:
+        """Look up what targets cost, where an alias chooses by that: choosing itself cannot wait. The price list takes 20 MB, so not otherwise."""
+        by_price = [alias for alias in planned_aliases(self._settings).values() if alias.strategy == "cheapest"]
+        await self.book.learn([member.target for alias in by_price for member in alias.members])
 
     async def aclose(self) -> None:
         """Wait for the calls under way, then close every provider."""
@@ -122,7 +129,7 @@ class Gateway:
                 # Outermost, since it sees every refusal, and fills in what only the outside knows.
                 lambda inner: Observe(inner, tally=lasting.tally, clock=lasting.clock),
                 # Before anything costs something.
-                lambda inner: Admit(inner, gate=lasting.gate, clock=lasting.clock),
+                lambda inner: Admit(inner, admission=lasting.admission),
                 # Before whatever costs something.
                 lambda inner: Cache(inner, store=lasting.answers, settings=cache_settings(settings)),
                 # Within the cache, so that an answer put together from two streams counts as one.
@@ -150,14 +157,9 @@ class Gateway:
         )
 
 
-def named_targets(settings: Settings) -> list[Target]:
-    """The targets that configuration names: what is known of them is never forgotten."""
-    return list(dict.fromkeys(target for targets in aliases(settings).values() for target in targets))
-
-
-def new_breakers(settings: Settings, clock: Clock, chance: Chance) -> Breakers:
-    """Breakers for the targets of these settings."""
-    return Breakers(breaker_settings(settings), clock, chance, named_targets(settings))
+def new_breakers(settings: Settings, clock: Clock, chance: Chance, changed: Changed) -> Breakers:
+    """Breakers for the targets of these settings; `changed` as for Breakers."""
+    return Breakers(breaker_settings(settings), clock, chance, named_targets(settings), changed)
 
 
 class Switch:
