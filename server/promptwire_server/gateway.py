@@ -105,7 +105,7 @@ class Gateway:
         return reply
 
     async def learn(self) -> None:
-        """Look up what targets cost, where an alias chooses by that: choosing itself cannot wait. The price list takes 20 MB, so not otherwise."""
+        """Look up what targets cost, where an alias chooses by that, since choosing cannot wait. Not otherwise: the list takes 20 MB."""
         by_price = [alias for alias in planned_aliases(self._settings).values() if alias.strategy == "cheapest"]
         await self.book.learn([member.target for alias in by_price for member in alias.members])
 

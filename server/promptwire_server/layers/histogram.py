@@ -61,8 +61,8 @@ class Histogram:
         """What it says; None when nothing was counted."""
         if not self.count:
             return None
-        quantiles = (self.quantile_s(share) for share in (0.5, 0.9, 0.99))
-        return Summary(self.count, self.total_s / self.count, *quantiles, self.max_s)
+        p50_s, p90_s, p99_s = (self.quantile_s(share) for share in (0.5, 0.9, 0.99))
+        return Summary(self.count, self.total_s / self.count, p50_s, p90_s, p99_s, self.max_s)
 
     def _take(self, other: "Histogram") -> None:
         for bucket, count in other.buckets.items():
