@@ -135,7 +135,11 @@ def _sent(call: Call, target: Target, made: int) -> bool:
 
 def _ended(lease: Lease, ending: Ending) -> None:
     answer = ending.response or ending.partial
-    lease.settle(None if answer is None else (answer.usage.input_tokens + answer.usage.output_tokens) or None)
+    if answer is None:
+        lease.settle(None)
+    else:
+        usage = answer.usage
+        lease.settle((usage.input_tokens + usage.output_tokens) or None)
 
 
 _WORDS: Mapping[Cause, str] = {

@@ -4,6 +4,7 @@ import pytest
 
 from promptwire_server.config.credentials import kept
 from promptwire_server.config.providers import Azure, OpenAI
+from promptwire_server.config.show import dump
 from promptwire_server.convert import provider_settings
 from promptwire_server.core.limits import TargetLimits
 from promptwire_server.core.secret import Secret
@@ -46,6 +47,17 @@ def test_keys_may_be_kept_elsewhere(load: Configured) -> None:
         {"VAULT_ADDR": "http://v", "VAULT_TOKEN": "t"},
     )
     assert [found.path for found in kept(settings)] == [("providers", "openai", "api_keys", "1")]
+
+
+def test_keys_are_masked_where_they_are_shown(load: Configured) -> None:
+    text = dump(load("providers: {openai: {api_keys: [sk-one, sk-two]}}"))
+    assert "sk-" not in text
+    assert text.count('"***"') == 2
+
+
+def test_keys_may_come_from_a_variable(load: Configured) -> None:
+    section = section_of(load, "", {"PROMPTWIRE_PROVIDERS__OPENAI__API_KEYS": '["one", "two"]'})
+    assert section.api_keys == [Secret("one"), Secret("two")]
 
 
 @pytest.mark.parametrize(
