@@ -21,6 +21,8 @@ from promptwire_server.core.call import Target
 from promptwire_server.core.facts import Facts as ModelFacts
 from promptwire_server.core.money import NANO_PER_USD
 from promptwire_server.core.price import OPERATOR, Price, Rates
+from promptwire_server.layers.admission import memory
+from promptwire_server.layers.admission.settings import AdmissionSettings
 from promptwire_server.layers.book import Account
 from promptwire_server.layers.breaker import BreakerSettings
 from promptwire_server.layers.cache import CacheSettings
@@ -143,7 +145,32 @@ def journal_file(settings: Settings) -> Path | None:
 
 def api_keys(settings: Settings) -> list[ApiKey]:
     """Who is let in."""
-    return [ApiKey(key.name, key.tenant, key.key.reveal()) for key in settings.auth.api_keys if key.key is not None]
+    return [
+        ApiKey(key.name, key.tenant, key.key.reveal(), cast("pb.Priority", pb.Priority.Value(f"PRIORITY_{key.max_priority.upper()}")))
+        for key in settings.auth.api_keys
+        if key.key is not None
+    ]
+
+
+def admission_settings(settings: Settings) -> AdmissionSettings:
+    """Who is let into one worker: memory is shared by all, everything else is each worker's own."""
+    server = settings.server
+    admission, workers = server.admission, server.workers
+    memory_bytes = admission.memory_limit_bytes
+    return AdmissionSettings(
+        ceiling_calls=server.max_concurrent_calls,
+        floor_calls=admission.min_concurrent_calls,
+        adaptive=admission.adaptive,
+        queue_calls=admission.queue_calls,
+        max_wait_s=admission.max_wait_s,
+        weights=weights(settings),
+        memory_limit_bytes=memory.limit_bytes(workers) if memory_bytes is None else memory_bytes // workers,
+    )
+
+
+def weights(settings: Settings) -> dict[str, float]:
+    """Of the tenants that configuration names."""
+    return {name: tenant.weight for name, tenant in settings.tenants.items()}
 
 
 def aliases(settings: Settings) -> dict[str, tuple[Target, ...]]:

@@ -91,6 +91,13 @@ def workers_share_a_port(file: File) -> Iterator[Finding]:
         yield ("server", "workers"), "must be 1 on a Unix socket, which processes cannot share"
 
 
+def concurrency_fits(file: File) -> Iterator[Finding]:
+    """The floor of concurrency is not over its ceiling; the default gives way by itself."""
+    server = file.server
+    if "min_concurrent_calls" in server.admission.model_fields_set and server.admission.min_concurrent_calls > server.max_concurrent_calls:
+        yield ("server", "admission", "min_concurrent_calls"), f"is more than server.max_concurrent_calls ({server.max_concurrent_calls})"
+
+
 def door_is_closed(file: File) -> Iterator[Finding]:
     """Beyond loopback there are API keys and TLS, or the operator has accepted the danger by name."""
     server = file.server
@@ -163,6 +170,7 @@ CHECKS: tuple[tuple[frozenset[str], Check], ...] = (
     (frozenset({"server"}), ports_differ),
     (frozenset({"server"}), machines_speak_tcp),
     (frozenset({"server"}), workers_share_a_port),
+    (frozenset({"server"}), concurrency_fits),
     (frozenset({"server", "auth"}), door_is_closed),
     (frozenset({"auth"}), api_keys),
     (frozenset({"providers"}), provider_keys),

@@ -44,6 +44,7 @@ class Completion:
             providers=providers,
             logs=self._file.logs,
             cache=self._file.cache,
+            tenants=dict(self._file.tenants),
             resilience=self._file.resilience,
             secrets=self._file.secrets,
             usage=self._file.usage,

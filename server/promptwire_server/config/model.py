@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
+from promptwire_server.config.admission import Admission, Tenant
 from promptwire_server.config.model_facts import ModelFacts, ModelName
 from promptwire_server.config.providers import Provider
 from promptwire_server.config.resilience import Resilience
@@ -115,8 +116,9 @@ class Server(Section):
         600.0, alias="max_call_duration", description="Longest time of a call, also when the client sets no deadline.", examples=["10m"]
     )
     max_concurrent_calls: int = Field(
-        1024, ge=1, le=1_000_000, description="Questions to models at the same time; more are shed.", examples=[1024]
+        1024, ge=1, le=1_000_000, description="Questions to models at the same time at most; more wait, or are sent away.", examples=[1024]
     )
+    admission: Admission = Field(Admission.model_validate({}), description="Who is let in when not all can be.")
     max_streams_per_connection: int = Field(
         100,
         ge=1,
@@ -154,6 +156,11 @@ class ApiKey(Section):
         None, description=f"The key, at least {_MIN_KEY_CHARACTERS} characters. Either this or key_file.", examples=["${SEARCH_KEY}"]
     )
     key_file: Path | None = Field(None, description="A file that holds the key. Either this or key.", examples=["/run/secrets/search-key"])
+    max_priority: Literal["critical", "high", "normal", "low"] = Field(
+        "high",
+        description="The most urgent priority that its calls may have; more urgent ones are served with this.",
+        examples=["critical"],
+    )
 
 
 class Auth(Section):
@@ -233,6 +240,9 @@ class File(Section):
         default_factory=dict,
         description="Who is asked. `echo` is always there unless it is set to null.",
         examples=[{"openai": {"kind": "openai", "api_key": "${OPENAI_API_KEY}"}, "echo": None}],
+    )
+    tenants: dict[Name, Tenant] = Field(
+        default_factory=dict, description="What holds for single tenants, by name.", examples=[{"shop": {"weight": 2.0}}]
     )
     resilience: Resilience = Field(Resilience.model_validate({}), description="How failures of providers are met.")
     cache: Cache = Field(Cache.model_validate({}), description="Whether the same question is answered from memory.")

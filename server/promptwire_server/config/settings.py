@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from promptwire_server.config.admission import Tenant
 from promptwire_server.config.model import Auth, Cache, Logs, Server, Usage
 from promptwire_server.config.model_facts import ModelFacts
 from promptwire_server.config.providers import Provider
@@ -40,6 +41,7 @@ class Settings:
     logs: Logs
     cache: Cache = field(default_factory=lambda: Cache.model_validate({}))
     usage: Usage = field(default_factory=lambda: Usage.model_validate({}))
+    tenants: Mapping[str, Tenant] = field(default_factory=dict)
     resilience: Resilience = field(default_factory=lambda: Resilience.model_validate({}))
     secrets: Secrets = field(default_factory=lambda: Secrets.model_validate({}))
     model_facts: Mapping[str, ModelFacts] = field(default_factory=dict)  # by "provider/model"

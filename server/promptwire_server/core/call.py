@@ -14,6 +14,7 @@ class Principal:
     tenant: str  # empty: of none
     name: str
     operator: bool = False  # may see and steer the server itself
+    max_priority: "pb.Priority" = pb.PRIORITY_HIGH  # the most urgent that its calls may have; an operator's may have any
 
 
 ANONYMOUS = Principal(tenant="default", name="anonymous")

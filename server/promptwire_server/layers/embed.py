@@ -11,7 +11,8 @@ from promptwire_server.core.errors import PromptwireError
 from promptwire_server.core.price import add_price
 from promptwire_server.core.reply import Ending
 from promptwire_server.layers import names
-from promptwire_server.layers.admit import Gate
+from promptwire_server.layers.admission.admission import Admission
+from promptwire_server.layers.admission.lease import Lease
 from promptwire_server.layers.book import Book
 from promptwire_server.layers.price import price_attempts
 from promptwire_server.layers.route import Routes
@@ -29,30 +30,34 @@ class Source(Protocol):
 class Embedder:
     """The EmbedHandler of the gateway."""
 
-    def __init__(self, routes: Routes, sources: Mapping[str, Source], *, gate: Gate, tally: Tally, book: Book, clock: Clock) -> None:
+    def __init__(
+        self, routes: Routes, sources: Mapping[str, Source], *, admission: Admission, tally: Tally, book: Book, clock: Clock
+    ) -> None:
         self._routes = routes
         self._sources = sources
-        self._gate = gate
+        self._admission = admission
         self._tally = tally
         self._book = book
         self._clock = clock
 
     async def __call__(self, call: EmbedCall) -> pb.EmbedResponse:
         """The vectors of the first target that answers. Raises what the last one raised."""
-        self._gate.enter(call.call, self._clock.monotonic())
+        lease = await self._admission.enter(call.call)
         try:
             response = await self._routed(call)
         except BaseException as error:
-            self._end(call, Ending(None, error if isinstance(error, Exception) else None, delivered=False, partial=_summary(call, None)))
+            failed = error if isinstance(error, Exception) else None
+            self._end(lease, call, Ending(None, failed, delivered=False, partial=_summary(call, None)))
             raise
-        self._end(call, Ending(_summary(call, response), None, delivered=True))
+        lease.answered()
+        self._end(lease, call, Ending(_summary(call, response), None, delivered=True))
         response.request_id, response.trace_id = call.call.request_id, call.call.trace_id
         response.attempts.extend(call.call.trail.attempts)
         response.notices.extend(call.call.trail.notices)
         return response
 
-    def _end(self, call: EmbedCall, ending: Ending) -> None:
-        self._gate.leave()
+    def _end(self, lease: Lease, call: EmbedCall, ending: Ending) -> None:
+        lease.release()
         self._tally.add(Ended(call.call, ending, 0.0, self._clock.monotonic(), names.EMBED_FINISHED))
 
     async def _routed(self, call: EmbedCall) -> pb.EmbedResponse:

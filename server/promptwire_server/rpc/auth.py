@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from promptwire import v1 as pb
 from promptwire_server.core.call import ANONYMOUS, Principal
 from promptwire_server.core.errors import CredentialInvalid
 
@@ -17,6 +18,7 @@ class ApiKey:
     name: str
     tenant: str | None  # None: an operator's, of no tenant
     key: str
+    max_priority: "pb.Priority" = pb.PRIORITY_HIGH
 
     def __repr__(self) -> str:
         return f"ApiKey(name={self.name!r}, tenant={self.tenant!r}, key=***)"
@@ -36,7 +38,8 @@ class Authenticator:
     def renew(self, keys: Iterable[ApiKey]) -> None:
         """Only these keys are let in from now on. Any thread may call it: callers meet the old ones or the new."""
         self._principals = {
-            self._digest(key.key): Principal(tenant=key.tenant or "", name=key.name, operator=key.tenant is None) for key in keys
+            self._digest(key.key): Principal(key.tenant or "", key.name, operator=key.tenant is None, max_priority=key.max_priority)
+            for key in keys
         }
 
     @property

@@ -2,17 +2,19 @@
 
 import asyncio
 from collections.abc import Sequence
+from random import Random
 
 import pytest
 
 from promptwire import v1 as pb
 from promptwire_server.core.call import Target
-from promptwire_server.core.clock import ManualClock
+from promptwire_server.core.clock import Chance, ManualClock
 from promptwire_server.core.embedding import EmbedCall
 from promptwire_server.core.errors import CapabilityMissing, Draining, PromptwireError, UpstreamFailed, UpstreamInvalidRequest, failure_of
 from promptwire_server.core.facts import Facts
 from promptwire_server.core.price import PUBLISHED, Price, Rates
-from promptwire_server.layers.admit import Gate
+from promptwire_server.layers.admission.admission import Admission
+from promptwire_server.layers.admission.settings import AdmissionSettings
 from promptwire_server.layers.book import Account, Book
 from promptwire_server.layers.embed import Embedder
 from promptwire_server.layers.metrics import Metrics
@@ -45,13 +47,13 @@ class Gateway:
     """An embedder before two models, and what it has counted."""
 
     def __init__(self, clock: ManualClock, first: Model, second: Model) -> None:
-        self.gate = Gate(8)
+        self.admission = Admission(AdmissionSettings(ceiling_calls=8), clock=clock, chance=Chance(Random(1)))
         self.lines: list[Line] = []
         self.metrics = Metrics([("p", "one"), ("q", "two")], ["p", "q"])
         routes = Routes({"both": (Target("p", "one"), Target("q", "two"))}, ["p", "q"], "both")
         tally = Tally(self.metrics, self._log)
         book = Book({"p": Account("https://p")}, Published({"one": Facts(Price(Rates(input=1000), PUBLISHED))}), clock)
-        self.embed = Embedder(routes, {"p": first, "q": second}, gate=self.gate, tally=tally, book=book, clock=clock)
+        self.embed = Embedder(routes, {"p": first, "q": second}, admission=self.admission, tally=tally, book=book, clock=clock)
 
     def _log(self, lines: Sequence[Line]) -> None:
         self.lines.extend(lines)
@@ -71,7 +73,7 @@ async def test_the_first_target_answers(clock: ManualClock, make_call: MakeCall)
     assert gateway.lines[0][2]["cost_nano_usd"] == 3
     assert response.request_id
     assert gateway.lines[0][:2] == ("info", "embed.finished")
-    assert gateway.gate.inside == 0
+    assert gateway.admission.inside == 0
 
 
 async def test_the_next_target_is_asked_when_it_may_help_and_both_are_counted(clock: ManualClock, make_call: MakeCall) -> None:
@@ -100,13 +102,13 @@ async def test_what_a_failed_request_spent_is_counted(clock: ManualClock, make_c
     (_, _, fields), *_ = gateway.lines
     assert fields["input_tokens"] == 6
     assert fields["outcome"] == "UPSTREAM_FAILED"
-    assert gateway.gate.inside == 0
+    assert gateway.admission.inside == 0
 
 
 async def test_nobody_comes_in_while_the_server_drains(clock: ManualClock, make_call: MakeCall) -> None:
     first = Model()
     gateway = Gateway(clock, first, Model())
-    gateway.gate.drain()
+    gateway.admission.drain()
     with pytest.raises(Draining):
         await gateway.embed(embed_call(make_call))
     assert not first.asked
@@ -127,5 +129,5 @@ async def test_a_request_leaves_when_it_is_cancelled(clock: ManualClock, make_ca
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert gateway.gate.inside == 0
+    assert gateway.admission.inside == 0
     assert gateway.lines[0][2]["outcome"] == "CANCELLED"

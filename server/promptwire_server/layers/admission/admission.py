@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from collections.abc import Mapping
 
 from promptwire import v1 as pb
 from promptwire_server.core.call import Call
@@ -59,6 +60,10 @@ class Admission:
     def drain(self) -> None:
         """Let nobody in any more, except those who wait already, and the further steps of runs that are under way."""
         self.draining = True
+
+    def reweigh(self, weights: Mapping[str, float]) -> None:
+        """Shares of tenants are these from now on; of those that wait, when nobody of them waits any more."""
+        self._queue.reweigh(weights)
 
     async def enter(self, call: Call) -> Lease:
         """A lease, which the caller must end. Raises Draining, Overloaded, QueueTooLong, DeadlineExceeded.
@@ -221,5 +226,11 @@ class Admission:
 
 
 def _rank(call: Call) -> int:
-    """The call's place in RANKS. A priority that the principal may not claim becomes the highest that it may, with a notice."""
-    return (call.request.priority or pb.PRIORITY_NORMAL) - 1
+    """The call's place in RANKS. A priority that the principal may not have becomes the most urgent that it may, with a notice."""
+    asked, principal = call.request.priority, call.principal
+    if (asked or pb.PRIORITY_NORMAL) >= principal.max_priority or principal.operator:
+        return (asked or pb.PRIORITY_NORMAL) - 1
+    if asked:
+        names = pb.Priority.Name(asked), pb.Priority.Name(principal.max_priority)
+        call.notice(pb.Notice.CODE_SETTING_DROPPED, f"{names[0]} needs permission; the call was served with {names[1]}", "priority")
+    return principal.max_priority - 1

@@ -55,6 +55,10 @@ class Fair(Generic[Item]):
         self._tickets = 0
         self._now_s = 0.0  # virtual time: where the share stood that was served last
 
+    def reweigh(self, weights: Mapping[str, float]) -> None:
+        """Tenants that begin to wait have these weights from now on."""
+        self._weights = weights
+
     def push(self, name: str, item: Item) -> None:
         """Add one, behind those of its tenant."""
         tenant = self._tenants.get(name) or self._new(name)

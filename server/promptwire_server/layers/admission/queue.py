@@ -3,6 +3,7 @@
 The most urgent go first, but whoever stands behind keeps a small share of what is served, so that nobody starves.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 from promptwire_server.layers.admission.fair import Fair, Share
@@ -24,6 +25,11 @@ class Queue:
         self._ranks: tuple[Fair[Waiter], ...] = tuple(Fair(settings.weights) for _ in RANKS)
         self._due = [0.0] * len(RANKS)  # calls of a rank that may go before more urgent ones; at most 1, so that nobody saves up
         self._taken = [0.0] * len(RANKS)  # a rank's part of what was served lately
+
+    def reweigh(self, weights: Mapping[str, float]) -> None:
+        """Tenants that begin to wait have these weights from now on."""
+        for fair in self._ranks:
+            fair.reweigh(weights)
 
     def depth(self, rank: int) -> int:
         """How many of this rank wait."""
