@@ -14,7 +14,7 @@ from promptwire_server.chains.plans import Plans
 from promptwire_server.chains.references import BUILT_IN, line_of
 from promptwire_server.core.checks import ENVELOPE
 from promptwire_server.core.errors import Violation
-from promptwire_server.core.fields import check_fields
+from promptwire_server.core.fields import check_fields, model_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ def _spelled_out(request: pb.RunChainRequest) -> pb.ChainSpec:
 
 def _check_request(request: pb.RunChainRequest, findings: Findings) -> None:
     found: list[Violation] = []
-    check_fields(request, ENVELOPE, "", found)
+    check_fields(request, _ENVELOPE, "", found)
     findings.fields(found)
     findings.fields(check_limits(request.limits, "limits"))
 
@@ -146,3 +146,6 @@ def _planned(plan: Plan, override: str) -> list[pb.PlannedStep]:
         )
         for step in plan.steps
     ]
+
+
+_ENVELOPE = {**ENVELOPE, "model": model_name}

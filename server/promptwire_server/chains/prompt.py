@@ -11,6 +11,7 @@ from promptwire_server.chains.turn import Outcome, Turn
 from promptwire_server.core import json_text
 from promptwire_server.core.checks import cache_settings, check_generation, check_messages
 from promptwire_server.core.errors import InvalidRequest, OutputSchemaMismatch, Violation
+from promptwire_server.core.fields import Found, model_name
 
 _JSON_FORMATS: Final = frozenset({"json_object", "json_schema"})
 _MOST_MODELS: Final = 16
@@ -130,6 +131,9 @@ def check_models(models: Iterable[str], site: Site) -> None:
     for index, model in enumerate(models):
         if not model:
             site.findings.field(f"{site.path}[{index}]", "is empty; name a model, or leave the list out")
+        wrong: Found = []
+        model_name(model, f"{site.path}[{index}]", wrong)
+        site.findings.fields(wrong)
         if index == _MOST_MODELS:
             site.fault(f"has more than {_MOST_MODELS} models")
             return

@@ -16,6 +16,7 @@ from promptwire_server.core.fields import (
     each,
     known,
     labels,
+    model_name,
     not_empty,
     positive,
     printable,
@@ -161,9 +162,10 @@ ENVELOPE: dict[str, Check] = {
 
 _CHAT: dict[str, Check] = {
     **ENVELOPE,
+    "model": model_name,
     "messages": check_messages,
     "generation": _generation,
-    "fallback_models": each(not_empty),
+    "fallback_models": each(all_of(not_empty, model_name)),
     "cache": cache_settings,
     "end_user_id": at_most(128),
     "max_cost_nano_usd": at_least(0),

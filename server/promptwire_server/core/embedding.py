@@ -7,7 +7,7 @@ from promptwire import v1 as pb
 from promptwire_server.core.call import Call, Target
 from promptwire_server.core.checks import ENVELOPE
 from promptwire_server.core.errors import Violation
-from promptwire_server.core.fields import Check, Found, at_least, check_fields, each, known, not_empty
+from promptwire_server.core.fields import Check, Found, at_least, check_fields, each, known, model_name, not_empty
 
 MOST_TEXTS = 2048
 
@@ -46,6 +46,7 @@ def check_embed(request: pb.EmbedRequest) -> list[Violation]:
 
 
 _CHECKS: dict[str, Check] = {
+    "model": model_name,
     "texts": each(not_empty),
     "dimensions": at_least(1),
     "task": known(pb.EmbedRequest.Task.values()),

@@ -15,6 +15,7 @@ Found = list[Violation]
 
 _MAX_LABELS = 16
 _MAX_LABEL_CHARS = 64
+_MAX_MODEL_CHARS = 256
 
 
 class _Message(Protocol):
@@ -125,6 +126,14 @@ def printable(value: str, path: str, found: Found) -> None:
     """A text without control characters, as it is shown in logs and terminals."""
     if not value.isprintable():
         found.append(Violation(path, "has characters that do not print; use letters, digits, - and _"))
+
+
+def model_name(value: str, path: str, found: Found) -> None:
+    """The name of a model or alias: it goes into logs, metrics and vendors' paths."""
+    if len(value) > _MAX_MODEL_CHARS:
+        found.append(Violation(path, f"has {len(value)} characters; a model's name has at most {_MAX_MODEL_CHARS}"))
+    elif not value.isprintable():
+        found.append(Violation(path, "has characters that do not print; ListModels has the names of all models"))
 
 
 def labels(value: Mapping[str, str], path: str, found: Found) -> None:

@@ -20,8 +20,14 @@ DURATION_S = (0.001, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56
 FIRST_TOKEN_S = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 30.0, 60.0)
 # Models that configuration does not name but that answered: more would let callers fill memory and Prometheus with labels.
 _LEARNED_MODELS = 100
+_LONGEST_MODEL = 128  # characters; callers and vendors choose these names
 _DIRECTIONS = ("input", "output", "cached_input", "cache_write", "reasoning")
 _CODE_NAMES = {value: name for name, value in vars(Code).items() if isinstance(value, int)} | {0: names.OK}
+
+
+def _fit(model: str) -> bool:
+    """Whether a learned name may be a label."""
+    return len(model) <= _LONGEST_MODEL and model.isprintable()
 
 
 class Buckets:
@@ -131,7 +137,7 @@ class Metrics(Collector):
     def _new(self, provider: str, model: str, *, answered: bool) -> Series:
         if provider and provider not in self._providers:
             provider = model = names.OTHER_MODEL
-        elif model and not (answered and len(self._series) < self._room):
+        elif model and not (answered and len(self._series) < self._room and _fit(model)):
             model = names.OTHER_MODEL
         return self._series.setdefault((provider, model), Series())
 

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from promptwire import v1 as pb
 from promptwire_server.core.errors import InvalidRequest
+from promptwire_server.core.fields import Found, model_name
 from promptwire_server.rpc.exchange import Exchange
 from promptwire_server.rpc.paging import bad_token, page_size, text_of, token_of
 
@@ -42,6 +43,10 @@ class ModelService:
         tenant = exchange.principal.tenant
         if not request.name:
             raise InvalidRequest.at("name", 'is required: an alias, or "provider/model"; ListModels has them all')
+        found: Found = []
+        model_name(request.name, "name", found)
+        if found:
+            raise InvalidRequest.of(*found)
         return pb.GetModelResponse(model=await self._catalog.model(tenant, request.name))
 
 

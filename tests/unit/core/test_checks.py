@@ -5,6 +5,7 @@ from google.protobuf import json_format
 
 from promptwire import v1 as pb
 from promptwire_server.core.checks import check_chat, check_generation
+from promptwire_server.core.embedding import check_embed
 
 
 def request_of(**fields: object) -> pb.ChatRequest:
@@ -27,6 +28,9 @@ def paths(**fields: object) -> list[str]:
         ({"labels": {str(number): "" for number in range(17)}}, "labels"),
         ({"labels": {"team": "x" * 65}}, "labels.team"),
         ({"fallbackModels": ["fast", ""]}, "fallback_models[1]"),
+        ({"fallbackModels": ["m" * 257]}, "fallback_models[0]"),
+        ({"model": "m" * 257}, "model"),
+        ({"model": "a\0b"}, "model"),
         ({"maxCostNanoUsd": -1}, "max_cost_nano_usd"),
         ({"cache": {"mode": 9}}, "cache.mode"),
         ({"cache": {"ttl": "0s"}}, "cache.ttl"),
@@ -48,6 +52,15 @@ def paths(**fields: object) -> list[str]:
 )
 def test_names_the_field_at_fault(fields: dict[str, object], path: str) -> None:
     assert paths(**fields) == [path]
+
+
+def test_a_model_s_name_may_be_as_long_as_a_label_and_a_path_are() -> None:
+    assert paths(model="p/" + "m" * 254) == []
+
+
+@pytest.mark.parametrize("model", ["m" * 257, "a\nb"])
+def test_vectors_are_asked_of_a_model_with_a_name_that_can_be_shown(model: str) -> None:
+    assert [violation.field for violation in check_embed(pb.EmbedRequest(model=model, texts=["a"]))] == ["model"]
 
 
 @pytest.mark.parametrize(

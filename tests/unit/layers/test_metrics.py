@@ -1,5 +1,7 @@
 """Numbers, and the bound on their labels."""
 
+import pytest
+
 from promptwire import v1 as pb
 from promptwire_server.layers.metrics import DURATION_S, Buckets, Metrics
 
@@ -17,6 +19,14 @@ def test_models_that_answer_have_labels_up_to_a_bound() -> None:
     series = {id(metrics.of_model("openai", f"m-{number}", answered=True)) for number in range(1000)}
     assert 50 < len(series) < 200
     assert metrics.of_model("openai", "gpt-4o", answered=False) is metrics.of_model("openai", "gpt-4o", answered=True)
+
+
+@pytest.mark.parametrize("name", ["m" * 129, "a\0b"])
+def test_a_name_that_is_no_label_counts_as_other(name: str) -> None:
+    metrics = Metrics([], ["openai"])
+    metrics.of_model("openai", name, answered=True).ended("OK", 0, 0.1)
+    labels = {"provider": "openai", "model": "other", "outcome": "OK", "served_from": "UNSPECIFIED"}
+    assert metrics.registry.get_sample_value("promptwire_chats_total", labels) == 1
 
 
 def test_providers_that_are_not_configured_share_one_label() -> None:

@@ -85,7 +85,8 @@ async def test_a_model_is_found_by_its_name() -> None:
     assert (await service.GetModel(pb.GetModelRequest(name="fast"), FakeExchange())).model.name == "fast"
 
 
-async def test_a_model_without_name_is_not_looked_for() -> None:
+@pytest.mark.parametrize("name", ["", "m" * 257, "a\0b"])
+async def test_a_model_without_a_name_that_can_be_shown_is_not_looked_for(name: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        await ModelService(Shelf([], [])).GetModel(pb.GetModelRequest(), FakeExchange())
+        await ModelService(Shelf([], [])).GetModel(pb.GetModelRequest(name=name), FakeExchange())
     assert [violation.field for violation in caught.value.violations] == ["name"]
