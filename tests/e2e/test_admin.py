@@ -149,3 +149,21 @@ async def test_out_of_use_is_so_on_every_worker_and_after_a_restart(serve: Serve
 async def _off(server: Server) -> bool:
     async with Promptwire(server.target) as client:
         return (await client.admin.get_provider("fake")).mode == admin.PROVIDER_MODE_DISABLED
+
+
+@pytest.mark.parametrize("ask", ["models", "chat"])
+async def test_probes_find_out_before_any_caller_does(serve: Serve, fake: FakeProvider, marker: str, ask: str) -> None:
+    dead = process.openai(f"http://127.0.0.1:{process.free_port()}/v1", UPSTREAM_KEY)
+    config = _config(
+        fake,
+        providers={"fake": process.openai(fake.base_url, UPSTREAM_KEY), "dead": dead},
+        models={"well": f"fake/{marker}", "ill": "dead/m"},
+        resilience={"health_probes": {"interval": "100ms", "ask": ask, "timeout": "5s"}},
+    )
+    server = serve(config)
+    await asyncio.to_thread(server.log.wait, "breaker.changed", provider="dead", model="m", state="open")
+    async with Promptwire(server.target) as client:
+        ill, well = await client.admin.get_provider("dead"), await client.admin.get_provider("fake")
+    assert (ill.targets[0].health, well.targets[0].breaker.state) == (admin.PROVIDER_HEALTH_UNHEALTHY, admin.BREAKER_STATE_CLOSED)
+    assert bool(ill.stats.failure_count) == (ask == "chat")  # a list is no call
+    assert server.log.events("chat.finished") == []  # nobody asked, nobody is billed
