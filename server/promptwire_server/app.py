@@ -117,6 +117,7 @@ class Application:
             roster=Roster(clock, settings.providers, named),
             breakers=new_breakers(settings, clock, chance, self._report_breaker),
             limits=memory_limits.Limits(clock),
+            log=lines.write_all,
         )
         self._switch = Switch(Gateway(settings, self._lasting))
         self._instance_id = self._ids.request().replace("req-", "srv-")

@@ -34,7 +34,7 @@ from promptwire_server.layers.route import Routes
 from promptwire_server.layers.router import Router
 from promptwire_server.layers.shadow import Shadows
 from promptwire_server.layers.share import Share
-from promptwire_server.layers.tally import Tally
+from promptwire_server.layers.tally import LogLines, Tally
 from promptwire_server.planning import named_targets, planned_aliases, planner, provider_limits
 from promptwire_server.providers.estimate import prompt_tokens
 from promptwire_server.providers.provider import Provider
@@ -55,6 +55,7 @@ class Lasting:
     roster: Roster
     breakers: Breakers
     limits: LimitStore
+    log: LogLines | None = None
 
 
 class Gateway:
@@ -74,7 +75,7 @@ class Gateway:
         named = aliases(settings)
         self.book = Book(accounts(settings), lasting.prices, clock)
         self.routes = Routes(named, list(self.providers), settings.default_model)
-        self.catalog = Catalog(self.routes, named, self.providers, book=self.book, clock=clock)
+        self.catalog = Catalog(self.routes, named, self.providers, book=self.book, clock=clock, log=lasting.log)
         limits = provider_limits(settings)
         handlers = {name: self._before(name, provider, limits.get(name, ProviderLimits())) for name, provider in self.providers.items()}
         self.handlers: Mapping[str, Handler] = handlers  # all that stands before each provider, and the provider
@@ -180,9 +181,9 @@ class Switch:
         """How long a prompt is."""
         return await self.gateway.catalog.count_tokens(call)
 
-    async def models(self, tenant: str) -> Sequence[pb.Model]:
-        """What may be asked."""
-        return await self.gateway.catalog.models(tenant)
+    async def models(self, tenant: str, provider: str = "") -> Sequence[pb.Model]:
+        """What may be asked, of all providers or of one. Raises NotFound without that one."""
+        return await self.gateway.catalog.models(tenant, provider)
 
     async def model(self, tenant: str, name: str) -> pb.Model:
         """One of them. Raises NotFound."""

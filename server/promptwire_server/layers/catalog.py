@@ -11,6 +11,7 @@ from promptwire_server.core.errors import NotFound
 from promptwire_server.layers.book import Book
 from promptwire_server.layers.route import Routes
 from promptwire_server.layers.shelf import PATIENCE_S, Shelf
+from promptwire_server.layers.tally import LogLines
 
 
 class Source(Protocol):
@@ -37,21 +38,27 @@ class Catalog:
         book: Book,
         clock: Clock,
         patience_s: float = PATIENCE_S,
+        log: LogLines | None = None,
     ) -> None:
         """`patience_s` is how long one provider's list may take; a list that took longer is left out, or an older one is shown."""
         self._routes = routes
         self._aliases = aliases
         self._sources = sources
         self._shelves = {
-            name: Shelf(name, source, book=book, clock=clock, patience_s=patience_s) for name, source in sorted(sources.items())
+            name: Shelf(name, source, book=book, clock=clock, patience_s=patience_s, log=log) for name, source in sorted(sources.items())
         }
 
-    async def models(self, tenant: str) -> Sequence[pb.Model]:  # noqa: ARG002 - tenants see the same models until there are policies
-        """Aliases first, then by name. All providers are asked at once; one that never answered is left out."""
+    async def models(self, tenant: str, provider: str = "") -> Sequence[pb.Model]:  # noqa: ARG002 - tenants see the same models so far
+        """Aliases first, then by name; with `provider` only what that one is asked for. Raises NotFound for a provider that is not there.
+
+        All providers are asked at once; one that never answered is left out.
+        """
+        shelves = list(self._shelves.values()) if not provider else [self._shelf(provider)]
         async with asyncio.TaskGroup() as asking:
-            lists = [asking.create_task(shelf.models()) for shelf in self._shelves.values()]
+            lists = [asking.create_task(shelf.models()) for shelf in shelves]
         found = {model.name: model for listed in lists for model in listed.result()}
-        aliases = [self._alias(name, found.get(str(targets[0]))) for name, targets in sorted(self._aliases.items())]
+        named = {name: targets for name, targets in sorted(self._aliases.items()) if provider in ("", targets[0].provider)}
+        aliases = [self._alias(name, found.get(str(targets[0]))) for name, targets in named.items()]
         return [*aliases, *(self._marked(found[name]) for name in sorted(found))]
 
     async def model(self, tenant: str, name: str) -> pb.Model:  # noqa: ARG002 - as above
@@ -72,6 +79,12 @@ class Catalog:
         """By the first target of the model asked for."""
         target = self._routes.resolve(call.request.model)[0]
         return await self._sources[target.provider].count_tokens(call.aimed_at(target))
+
+    def _shelf(self, provider: str) -> Shelf:
+        if provider not in self._shelves:
+            there = ", ".join(self._shelves) or "none"
+            raise NotFound(f'no provider "{provider[:64]}" is configured; there are: {there}')
+        return self._shelves[provider]
 
     def _alias(self, name: str, found: pb.Model | None) -> pb.Model:
         """An alias, with what is known of its first target."""

@@ -8,7 +8,9 @@ from promptwire import v1 as pb
 from promptwire_server.core.clock import Clock
 from promptwire_server.core.errors import PromptwireError
 from promptwire_server.core.facts import UNKNOWN, Facts
+from promptwire_server.layers import names
 from promptwire_server.layers.book import Book
+from promptwire_server.layers.tally import LogLines
 
 PATIENCE_S = 5.0  # for one vendor's list: the others' are not to wait for it
 _FRESH_S = 300.0
@@ -26,7 +28,10 @@ class Source(Protocol):
 class Shelf:
     """Models of one provider, with all that is known of them."""
 
-    def __init__(self, provider: str, source: Source, *, book: Book, clock: Clock, patience_s: float = PATIENCE_S) -> None:
+    def __init__(
+        self, provider: str, source: Source, *, book: Book, clock: Clock, patience_s: float = PATIENCE_S, log: LogLines | None = None
+    ) -> None:
+        """`log` is told when the vendor stops answering, and when it answers again."""
         self._provider = provider
         self._source = source
         self._book = book
@@ -35,6 +40,8 @@ class Shelf:
         self._models: Sequence[pb.Model] = ()
         self._until_s = -1.0  # on the monotonic clock
         self._asking = asyncio.Lock()
+        self._log = log
+        self._away = False  # the vendor did not answer when it was last asked
         self._answered = False  # the vendor has, at least once: what is not in its list, it does not know
 
     async def models(self) -> Sequence[pb.Model]:
@@ -59,18 +66,32 @@ class Shelf:
         try:
             async with asyncio.timeout(self._patience_s):
                 listed = await self._source.models()
-        except (PromptwireError, TimeoutError):
+        except (PromptwireError, TimeoutError) as error:
+            self._turned(away=True, error=error.message if isinstance(error, PromptwireError) else f"no list in {self._patience_s:g} s")
             self._models = self._models or await self._completed(())
             self._until_s = self._clock.monotonic() + _AGAIN_S
             return
+        self._turned(away=False)
         self._models = await self._completed(listed)
         self._until_s = self._clock.monotonic() + _FRESH_S
         self._answered = True
 
+    def _turned(self, *, away: bool, error: str = "") -> None:
+        """Log a change, once: whether the vendor is away, and what it said."""
+        if away == self._away:
+            return
+        self._away = away
+        if self._log is None:
+            return
+        if away:
+            self._log([("warning", names.PROVIDER_UNREACHABLE, {"provider": self._provider, "error": error})])
+        else:
+            self._log([("info", names.PROVIDER_REACHABLE, {"provider": self._provider})])
+
     async def _completed(self, listed: Sequence[pb.Model]) -> Sequence[pb.Model]:
         """The vendor's models and those that only the operator speaks of: deployments, tuned models, servers without a list."""
-        names = {model.provider_model for model in listed}
-        own = [self._bare(name, "configuration") for name in self._book.named(self._provider) if name not in names]
+        there = {model.provider_model for model in listed}
+        own = [self._bare(name, "configuration") for name in self._book.named(self._provider) if name not in there]
         models = [*listed, *own]
         facts = await self._book.look_up(self._provider, [model.provider_model for model in models])
         return [self._with(model, known) for model, known in zip(models, facts, strict=True)]

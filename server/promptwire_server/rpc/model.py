@@ -13,8 +13,8 @@ from promptwire_server.rpc.paging import bad_token, page_size, text_of, token_of
 class Catalog(Protocol):
     """Knows the models."""
 
-    async def models(self, tenant: str) -> Sequence[pb.Model]:
-        """All that the tenant may use: aliases first, then by name."""
+    async def models(self, tenant: str, provider: str = "") -> Sequence[pb.Model]:
+        """All that the tenant may use, or those of one provider: aliases first, then by name. Raises NotFound without that provider."""
         ...
 
     async def model(self, tenant: str, name: str) -> pb.Model:
@@ -33,7 +33,7 @@ class ModelService:
         tenant = exchange.principal.tenant
         size = page_size(request.page_size)
         start = _after(request.page_token)
-        models = [m for m in await self._catalog.models(tenant) if request.provider in ("", m.provider)]
+        models = await self._catalog.models(tenant, request.provider)
         following = [m for m in models if _position(m) > start] if start else models
         token = _token(following[size - 1]) if len(following) > size else ""
         return pb.ListModelsResponse(models=following[:size], next_page_token=token)

@@ -38,6 +38,18 @@ async def test_an_alias_tells_what_its_first_target_can_do() -> None:
     assert alias.is_default
 
 
+async def test_only_the_provider_that_is_named_is_asked() -> None:
+    openai, echo = Vendor("openai/mini"), Vendor("echo/echo")
+    models = await catalog(openai=openai, echo=echo).models("default", "openai")
+    assert [model.name for model in models] == ["fast", "openai/mini"]
+    assert (openai.times_asked, echo.times_asked) == (1, 0)
+
+
+async def test_models_of_a_provider_that_is_not_configured_name_those_that_are() -> None:
+    with pytest.raises(NotFound, match='"nobody" is configured; there are: echo, openai'):
+        await catalog(openai=Vendor("openai/mini"), echo=Vendor("echo/echo")).models("default", "nobody")
+
+
 async def test_a_provider_that_is_down_hides_no_other() -> None:
     models = await catalog(openai=Vendor(), echo=Vendor("echo/echo")).models("default")
     assert [model.name for model in models] == ["fast", "echo/echo"]

@@ -8,6 +8,7 @@ from promptwire_server.core.facts import Facts
 from promptwire_server.core.price import OPERATOR, PUBLISHED, Price, Rates
 from promptwire_server.layers.book import Account, Book
 from promptwire_server.layers.shelf import Shelf
+from promptwire_server.layers.tally import Line
 from tests.unit.layers.vendors import Published, Vendor
 
 
@@ -15,6 +16,28 @@ def shelf(vendor: Vendor, clock: ManualClock, *, published: Facts | None = None,
     account = Account("https://openai", overrides={} if operator is None else {"mini": operator})
     book = Book({"openai": account}, Published({} if published is None else {"mini": published}), clock)
     return Shelf("openai", vendor, book=book, clock=clock, patience_s=0.05)
+
+
+async def test_a_vendor_that_goes_away_and_comes_back_is_told_once_each(clock: ManualClock) -> None:
+    lines: list[Line] = []
+    vendor = Vendor()
+    kept = Shelf("openai", vendor, book=Book({}, Published(), clock), clock=clock, log=lines.extend)
+    await kept.models()
+    clock.advance(60)
+    await kept.models()
+    assert lines == [("warning", "provider.unreachable", {"provider": "openai", "error": "down"})]
+    vendor.names = ("openai/mini",)
+    for _ in range(2):
+        clock.advance(600)
+        await kept.models()
+    assert lines[1:] == [("info", "provider.reachable", {"provider": "openai"})]
+
+
+async def test_a_vendor_that_never_answers_is_told(clock: ManualClock) -> None:
+    lines: list[Line] = []
+    silent = Vendor("openai/mini", gate=asyncio.Event())
+    await Shelf("openai", silent, book=Book({}, Published(), clock), clock=clock, patience_s=0.01, log=lines.extend).models()
+    assert lines == [("warning", "provider.unreachable", {"provider": "openai", "error": "no list in 0.01 s"})]
 
 
 async def names(of: Shelf) -> list[str]:

@@ -19,8 +19,8 @@ class Shelf:
         self.all = [pb.Model(name=name, targets=["p/x"]) for name in sorted(aliases)]
         self.all += [pb.Model(name=name, provider=name.partition("/")[0]) for name in sorted(models)]
 
-    async def models(self, tenant: str) -> Sequence[pb.Model]:
-        return self.all
+    async def models(self, tenant: str, provider: str = "") -> Sequence[pb.Model]:
+        return [model for model in self.all if provider in ("", model.provider)]
 
     async def model(self, tenant: str, name: str) -> pb.Model:
         return next(model for model in self.all if model.name == name)
