@@ -23,6 +23,7 @@
     │   │   └── UpstreamModelUnknown    it has no such model: another may
     │   ├── UpstreamPolicy          the provider refuses the prompt by its policy
     │   ├── UpstreamFailed          broken, unreachable, garbled: nothing was delivered
+    │   │   └── UpstreamMisdirected     nothing is served at the operator's address of it
     │   ├── NoHealthyUpstream       nobody is left to ask
     │   └── StreamInterrupted       broken after the first delta
     ├── DeadlineExceeded        the time ran out, in a phase
@@ -270,6 +271,12 @@ class UpstreamFailed(UpstreamError):
     """Broken, unreachable or garbled, and nothing was delivered."""
 
     retryable = True
+
+
+class UpstreamMisdirected(UpstreamFailed):
+    """The operator's address of the provider leads to something else."""
+
+    retryable = False
 
 
 class NoHealthyUpstream(UpstreamError):

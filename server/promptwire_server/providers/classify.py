@@ -9,6 +9,7 @@ from promptwire_server.core.errors import (
     UpstreamAccount,
     UpstreamFailed,
     UpstreamInvalidRequest,
+    UpstreamMisdirected,
     UpstreamModelUnknown,
     UpstreamPolicy,
     UpstreamRateLimited,
@@ -67,6 +68,8 @@ _CONTEXT_WORDS = (
 _INVALID_WORDS = ("input validation error",)  # TGI's, which refuses some requests after it has begun to stream
 _ACCOUNT_WORDS = ("credit balance is too low",)  # Anthropic's, under invalid_request_error
 _MODEL_WORDS = ("model", "deployment")
+_NO_PATH = frozenset({"not found", "404 not found", "404 page not found", "resource not found", "file not found", "no route found"})
+_NO_PATH_WORDS = ("invalid url", "unknown request url", "unrecognized request url", "no route for", "no handler for")
 _OVERLOADED = (503, 529)
 
 
@@ -80,6 +83,7 @@ class Said:
     message: str = ""
     retry_after_s: float | None = None
     request_id: str = ""
+    param: str = ""  # the field of its own that it calls wrong
 
 
 def error_of(said: Said, provider: str, model: str) -> PromptwireError:
@@ -87,8 +91,14 @@ def error_of(said: Said, provider: str, model: str) -> PromptwireError:
     words = {said.code.lower(), said.kind.lower()}
     status = said.status if said.status is not None and said.status >= 300 else _status_in(said)  # noqa: PLR2004 - the first non-success
     origin = Origin(provider, said.status, _short(said.code or said.kind), said.request_id)
+    param = _short(said.param)
     kind, text = _of_status(status, words, said.message.lower()) if status else _of_words(words, said.message.lower())
-    return kind(f"{provider}/{model}: {text}", retry_after_s=said.retry_after_s, origin=origin)
+    return kind(
+        f"{provider}/{model}: {text.replace('<name>', provider)}",
+        retry_after_s=said.retry_after_s,
+        origin=origin,
+        metadata={"provider_param": param} if param else None,
+    )
 
 
 _Verdict = tuple[type[PromptwireError], str]
@@ -108,6 +118,11 @@ _REDIRECT: _Verdict = (
     "the provider answers with a redirect, which is not followed since it would take the key along; set base_url to where it leads",
 )
 
+_NOTHING: _Verdict = (
+    UpstreamMisdirected,
+    "nothing is served at this path (404); check providers.<name>.base_url, and whether this provider offers what was asked for",
+)
+
 
 def _of_status(status: int, words: set[str], message: str) -> _Verdict:  # noqa: PLR0911 - one row a case
     match status:
@@ -122,7 +137,7 @@ def _of_status(status: int, words: set[str], message: str) -> _Verdict:  # noqa:
                 return _OVERLOAD
             return _ACCOUNT if words & _ACCOUNT_CODES else _RATE
         case 404:
-            return _MODEL if words & _MODEL_CODES or any(word in message for word in _MODEL_WORDS) else _INVALID
+            return _of_absence(words, message)
         case 408 | 409 | 424:  # of which the last is TGI's and TEI's for a failure of their model
             return _FAILED
         case _ if status in _OVERLOADED:
@@ -130,6 +145,15 @@ def _of_status(status: int, words: set[str], message: str) -> _Verdict:  # noqa:
         case _ if status >= 500 or status < 400:  # noqa: PLR2004 - server errors, and what is no status of an answer
             return _FAILED
     return _of_bad_request(words, message)
+
+
+def _of_absence(words: set[str], message: str) -> _Verdict:
+    """A 404 of the vendor's own says what is absent; one without such words is of a server that has no such path."""
+    if words & _MODEL_CODES or any(word in message for word in _MODEL_WORDS):
+        return _MODEL
+    said = message.strip().rstrip(".")
+    nowhere = said in _NO_PATH or any(word in said for word in _NO_PATH_WORDS) or not (said or any(words))
+    return _NOTHING if nowhere else _INVALID
 
 
 def _of_bad_request(words: set[str], message: str) -> _Verdict:

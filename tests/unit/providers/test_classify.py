@@ -8,6 +8,7 @@ from promptwire_server.core.errors import (
     UpstreamAccount,
     UpstreamFailed,
     UpstreamInvalidRequest,
+    UpstreamMisdirected,
     UpstreamModelUnknown,
     UpstreamPolicy,
     UpstreamRateLimited,
@@ -32,7 +33,12 @@ SECRET = "the prompt was: hunter2"
         (Said(402), UpstreamAccount),
         (Said(403), UpstreamAccount),
         (Said(403, kind="moderation_blocked"), UpstreamPolicy),
-        (Said(404), UpstreamInvalidRequest),
+        (Said(404), UpstreamMisdirected),
+        (Said(404, message="Not Found"), UpstreamMisdirected),
+        (Said(404, kind="not_found_error", message="Not Found"), UpstreamMisdirected),
+        (Said(404, kind="invalid_request_error", message="Invalid URL (POST /v1/v1/chat/completions)"), UpstreamMisdirected),
+        (Said(404, kind="invalid_request_error", message="No such file: f-1"), UpstreamInvalidRequest),
+        (Said(404, kind="not_found_error"), UpstreamInvalidRequest),
         (Said(404, code="model_not_found"), UpstreamModelUnknown),
         (Said(404, message="The model `x` does not exist"), UpstreamModelUnknown),
         (Said(408), UpstreamFailed),
@@ -82,6 +88,21 @@ def test_the_vendors_words_never_leave_and_its_code_does(status: int) -> None:
 @pytest.mark.parametrize("code", [SECRET, "x" * 65, "a\nb"])
 def test_prose_in_place_of_a_code_does_not_leave_either(code: str) -> None:
     assert error_of(Said(400, code=code), "v", "m").origin.provider_code == ""
+
+
+def test_the_field_that_the_vendor_calls_wrong_is_told() -> None:
+    assert error_of(Said(400, param="messages[0].content"), "v", "m").metadata == {"provider_param": "messages[0].content"}
+
+
+@pytest.mark.parametrize("param", [SECRET, "x" * 65, "a\nb", ""])
+def test_prose_in_place_of_a_field_is_not_told(param: str) -> None:
+    assert error_of(Said(400, param=param), "v", "m").metadata == {}
+
+
+def test_a_wrong_address_is_the_operators_and_not_asked_again() -> None:
+    error = error_of(Said(404), "v", "m")
+    assert (error.elsewhere, error.retryable) == (True, False)
+    assert "providers.v.base_url" in error.message
 
 
 def test_an_unknown_model_may_be_known_elsewhere_and_is_not_asked_for_again() -> None:

@@ -35,6 +35,7 @@ TABLE = {
     errors.UpstreamAccount: ("FAILED_PRECONDITION", "UPSTREAM_ACCOUNT", "-1", []),
     errors.UpstreamRateLimited: ("UNAVAILABLE", "UPSTREAM_RATE_LIMITED", "1000", ["RetryInfo"]),
     errors.UpstreamInvalidRequest: ("INVALID_ARGUMENT", "UPSTREAM_INVALID_REQUEST", "-1", []),
+    errors.UpstreamMisdirected: ("UNAVAILABLE", "UPSTREAM_FAILED", "-1", []),
     errors.UpstreamModelUnknown: ("INVALID_ARGUMENT", "UPSTREAM_INVALID_REQUEST", "-1", []),
     errors.UpstreamPolicy: ("FAILED_PRECONDITION", "UPSTREAM_POLICY", "-1", []),
     errors.UpstreamFailed: ("UNAVAILABLE", "UPSTREAM_FAILED", "1000", ["RetryInfo"]),

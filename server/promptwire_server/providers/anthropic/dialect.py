@@ -7,7 +7,7 @@ import orjson
 
 from promptwire import v1 as pb
 from promptwire_server.core.call import Call
-from promptwire_server.core.errors import PromptwireError, UpstreamInvalidRequest, UpstreamModelUnknown
+from promptwire_server.core.errors import PromptwireError, UpstreamInvalidRequest, UpstreamMisdirected, UpstreamModelUnknown
 from promptwire_server.core.ids import Ids
 from promptwire_server.providers import sse
 from promptwire_server.providers.answer import Answer
@@ -73,6 +73,8 @@ class Anthropic:
         request = to_wire(call, self._provider, sampling=self._sampling)
         try:
             answer = await fetch(self._wire(_COUNT, request, counted(request.body)))
+        except UpstreamMisdirected:
+            return None
         except UpstreamModelUnknown:
             raise
         except UpstreamInvalidRequest as error:

@@ -57,8 +57,14 @@ def _said(error: JsonObject, *, status: int | None = None, retry_after: float | 
         code=text_in(object_in(details.get("ErrorInfo")).get("reason")) or name or (str(number) if type(number) is int else ""),
         kind=_USED_UP if _used_up(object_in(details.get("QuotaFailure")), message) else name,
         message=message,
+        param=_field_of(object_in(details.get("BadRequest"))),
         retry_after_s=retry_after,
     )
+
+
+def _field_of(detail: JsonObject) -> str:
+    violations = list_in(detail.get("fieldViolations"))
+    return text_in(object_in(violations[0]).get("field")) if violations else ""
 
 
 def _used_up(quota: JsonObject, message: str) -> bool:

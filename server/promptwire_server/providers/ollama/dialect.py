@@ -7,7 +7,7 @@ import orjson
 
 from promptwire import v1 as pb
 from promptwire_server.core.call import Call
-from promptwire_server.core.errors import PromptwireError, UpstreamInvalidRequest
+from promptwire_server.core.errors import PromptwireError, UpstreamInvalidRequest, UpstreamMisdirected
 from promptwire_server.core.ids import Ids
 from promptwire_server.providers import lines
 from promptwire_server.providers.answer import Answer
@@ -59,6 +59,6 @@ class Ollama:
 
 async def _shown(name: str, fetch: Fetch) -> JsonObject:
     """The details of a model; none when it has just gone, or the server is too old to tell."""
-    with suppress(UpstreamInvalidRequest):
+    with suppress(UpstreamInvalidRequest, UpstreamMisdirected):
         return await fetch(Wire("/api/show", orjson.dumps({"model": name})))
     return {}

@@ -25,6 +25,7 @@ def error_of_answer(refusal: Refusal, provider: str) -> PromptwireError:
             code=said.code,
             kind=said.kind,
             message=said.message,
+            param=said.param,
             retry_after_s=retry_after_s(refusal.headers, refusal.now_epoch_s, limited=refusal.status == _LIMITED),
             request_id=refusal.headers.get(REQUEST_ID, "")[:128],
         ),
@@ -53,4 +54,5 @@ def _said(parsed: Json) -> Said:
         code=str(code) if isinstance(code, str | int) and not isinstance(code, bool) else "",
         kind=text_in(fields.get("type")) or text_in(fields.get("status")),
         message=detail if isinstance(detail, str) else "",
+        param=text_in(fields.get("param")),
     )
