@@ -2,7 +2,7 @@
 
 import difflib
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from cyclopts import CycloptsError, UnknownCommandError
 from rich.text import Text
@@ -78,7 +78,14 @@ def _report_call(error: errors.PromptwireError) -> ExitCode:
     more = [f"{item.field}: {item.message}" for item in error.violations[1:]]
     if error.retry_after_s:
         hint = f"{hint} (in {error.retry_after_s:g} s)"
-    return _say("\n".join([message, *more, *_tried(error.attempts)]), hint, code, error.request_id)
+    return _say("\n".join([message, *more, *_said_by_provider(error.metadata), *_tried(error.attempts)]), hint, code, error.request_id)
+
+
+def _said_by_provider(facts: Mapping[str, str]) -> list[str]:
+    """The vendor's own short words on the request, for who has to look them up: "openai says: unsupported_value, at temperature"."""
+    code, param = facts.get("provider_code", ""), facts.get("provider_param", "")
+    words = [word for word in (code, f"at {param}" if param else "") if word]
+    return [f"{facts.get('provider') or 'the provider'} says: {', '.join(words)}"] if words else []
 
 
 def _tried(attempts: Sequence[pb.Attempt]) -> list[str]:

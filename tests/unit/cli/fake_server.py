@@ -1,7 +1,7 @@
 """A small gRPC server that answers as its `script` says, and remembers what it was asked."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent import futures
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -36,11 +36,12 @@ class Fault:
     message: str
     reason: str = ""
     details: tuple[Message, ...] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)
 
     def abort(self, context: grpc.ServicerContext) -> None:
         """End the call with this status, its ErrorInfo and request id."""
         status = status_pb2.Status(code=self.code.value[0], message=self.message)
-        info = error_details_pb2.ErrorInfo(reason=self.reason, domain="promptwire", metadata={"request_id": "req-fake"})
+        info = error_details_pb2.ErrorInfo(reason=self.reason, domain="promptwire", metadata={"request_id": "req-fake", **self.facts})
         for detail in (info, *self.details):
             packed = Any()
             packed.Pack(detail)

@@ -76,6 +76,18 @@ def test_every_violation_is_told(ask: Command, server: FakeServer) -> None:
     assert "x: y" in ask("chat", "hi").err.splitlines()
 
 
+@pytest.mark.parametrize(
+    ("facts", "line"),
+    [
+        ({"provider": "openai", "provider_code": "unsupported_value", "provider_param": "n"}, "openai says: unsupported_value, at n"),
+        ({"provider_param": "n"}, "the provider says: at n"),
+    ],
+)
+def test_the_vendors_code_and_field_are_told(ask: Command, server: FakeServer, facts: dict[str, str], line: str) -> None:
+    server.script.fault = Fault(Status.INVALID_ARGUMENT, "wrong", "UPSTREAM_INVALID_REQUEST", facts=facts)
+    assert ask("chat", "hi").err.splitlines()[:2] == ["error: wrong", line]
+
+
 def test_every_attempt_is_told_when_there_were_several(ask: Command, server: FakeServer) -> None:
     failure = pb.Failure(reason=pb.ERROR_REASON_UPSTREAM_FAILED, message="a: it answered\x1b 503")
     trail = pb.AttemptTrail(
