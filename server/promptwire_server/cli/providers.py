@@ -15,7 +15,7 @@ from promptwire_server.convert import provider_settings
 from promptwire_server.providers.settings import HttpSettings
 from promptwire_server.providers.vendors import VENDORS, Vendor, vendor_of
 
-_COLUMNS = ("vendor", "kind", "configured as", "key", "address", "offers")
+_COLUMNS = ("vendor", "kind", "configured as", "variables", "address", "offers")
 _WIDE = {
     "tools": pb.CAPABILITY_TOOLS,
     "schema": pb.CAPABILITY_JSON_SCHEMA,
@@ -41,7 +41,7 @@ def providers(
     pairs: Pairs = (),
     markdown: Annotated[bool, Parameter(help="The table of the README: what each vendor offers, as Markdown.")] = False,
 ) -> int:
-    """List whom the server can ask: what each offers, the variable that holds its key, and under which name it is configured."""
+    """List whom the server can ask: what each offers, the variables that are read for it, and its name in the configuration."""
     if markdown:
         write(table())
         return ExitCode.OK
@@ -77,4 +77,4 @@ def _configured(settings: configuration.Settings) -> dict[str | None, list[tuple
 
 def _row(vendor: Vendor, names: Sequence[str]) -> tuple[str, ...]:
     offered = [name for name, capability in _OFFERS.items() if capability in vendor.capabilities]
-    return vendor.name, vendor.dialect, ", ".join(names), ", ".join(vendor.key_variables), vendor.base_url, ", ".join(offered)
+    return vendor.name, vendor.dialect, ", ".join(names), ", ".join(vendor.variables), vendor.base_url, ", ".join(offered)

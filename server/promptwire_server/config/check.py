@@ -9,6 +9,7 @@ from promptwire_server.config.fault import dotted
 from promptwire_server.config.model import File, Server
 from promptwire_server.config.providers import Script
 from promptwire_server.config.remotes import FILES, provider_keys, provider_tls, remotes
+from promptwire_server.config.sendable import headers_are_sendable, stores_are_known
 from promptwire_server.config.settings import KeyPath
 from promptwire_server.config.units import Address, duration_text
 from promptwire_server.core.secret import Credential
@@ -175,6 +176,8 @@ CHECKS: tuple[tuple[frozenset[str], Check], ...] = (
     (frozenset({"auth"}), api_keys),
     (frozenset({"providers"}), provider_keys),
     (frozenset({"providers"}), provider_tls),
+    (frozenset({"providers"}), headers_are_sendable),
+    (frozenset({"providers", "auth"}), stores_are_known),
     (frozenset({"secrets", "auth", "providers"}), vault_opens),
     (frozenset({"resilience"}), times_fit),
 )

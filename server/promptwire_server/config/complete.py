@@ -11,6 +11,7 @@ from promptwire_server.config.fault import Fault
 from promptwire_server.config.model import ApiKey, Auth, File, Server
 from promptwire_server.config.providers import Custom, Echo, Provider, Remote
 from promptwire_server.config.routing import Alias
+from promptwire_server.config.sendable import UNSENDABLE, sendable
 from promptwire_server.config.settings import KeyPath, Settings
 from promptwire_server.config.tree import Tree
 from promptwire_server.config.vendors import Vendor
@@ -89,12 +90,12 @@ class Completion:
         base_url = provider.base_url or (vendor.base_url if vendor else "")
         at = ("providers", name)
         if not base_url:
-            self._fault((*at, "base_url"), f'is required, since "{name}" is no vendor whose address is known')
+            self._fault((*at, "base_url"), _no_address(name, vendor))
         found: dict[str, Secret | str | None] = {"base_url": base_url.rstrip("/")}
         for key in ("api_key", "token"):
             file: Path | None = getattr(provider, f"{key}_file", None)
             if file is not None:
-                found[key] = self._secret(file, (*at, f"{key}_file"))
+                found[key] = self._sendable(file, (*at, f"{key}_file"))
         shown = any(getattr(provider, key, None) is not None for key in ("api_key", "api_key_file", "token", "token_file"))
         if not (shown or provider.api_keys) and vendor and vendor.key_variables and base_url == (vendor.base_url or base_url):
             variable = f", or set {vendor.key_variables[0]}" if vendor.name == name else ""
@@ -159,8 +160,22 @@ class Completion:
             self._fault(path, str(error))
             return None
 
+    def _sendable(self, file: Path, path: KeyPath) -> Secret | None:
+        """The secret, which goes to a vendor in a header."""
+        secret = self._secret(file, path)
+        if secret is not None and not sendable(secret.reveal()):
+            self._fault(path, f"{file} {UNSENDABLE}")
+        return secret
+
     def _fault(self, path: KeyPath, message: str) -> None:
         self._tree.faults.append(Fault(path, message, self._tree.origin(path)))
+
+
+def _no_address(name: str, vendor: Vendor | None) -> str:
+    if vendor is None:
+        return f'is required, since "{name}" is no vendor whose address is known'
+    variable = f"; write it, or set {vendor.url_variables[0]}" if vendor.name == name and vendor.url_variables else ""
+    return f"is required, since each account at {vendor.name} has an address of its own{variable}"
 
 
 def _problem(model: str, providers: Mapping[str, Provider], aliases: Mapping[str, Alias]) -> str:

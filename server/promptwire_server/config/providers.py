@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeAlias, get_args
 
 from pydantic import AfterValidator, Field
 
-from promptwire_server.config.section import Bytes, Proxy, Seconds, SecretText, Section
+from promptwire_server.config.section import BaseUrl, Bytes, Proxy, Seconds, SecretText, Section
 from promptwire_server.core.secret import Secret
 
 _AZURE_PATH = re.compile(r"/openai(/v1)?/?$")
@@ -36,13 +36,13 @@ class Remote(Section):
     kind: str
     vendor: str | None = Field(
         None,
-        description="Whose habits it has: a name that `promptwire providers` lists. Default: the provider's name, or its address, tells.",
+        description="Whose habits it has: a name that `promptwire providers` lists. Default: the provider's name, or its address, tells. "
+        "At an address of its own a provider called openai may be anybody's: there only `vendor: openai` says that it is OpenAI's.",
         examples=["vllm", "groq"],
     )
-    base_url: str | None = Field(
+    base_url: BaseUrl | None = Field(
         None,
-        pattern=r"^https?://[^\s?#@]+$",
-        description="Where it is. Default: the vendor's.",
+        description="Where it is, without the path of a method. Default: the vendor's.",
         examples=["https://api.openai.com/v1", "http://127.0.0.1:8000/v1"],
     )
     api_key: SecretText | None = Field(
@@ -156,9 +156,8 @@ class Azure(Remote):
     """Models of OpenAI's, deployed at Azure. Its base_url is the endpoint of the resource."""
 
     kind: Literal["azure"] = Field(description="The dialect it speaks.", examples=["azure"])
-    base_url: Annotated[str, AfterValidator(lambda url: _AZURE_PATH.sub("", url))] | None = Field(
+    base_url: Annotated[BaseUrl, AfterValidator(lambda url: _AZURE_PATH.sub("", url))] | None = Field(
         None,
-        pattern=r"^https?://[^\s?#@]+$",
         description="The endpoint of the resource. Default: $AZURE_OPENAI_ENDPOINT.",
         examples=["https://example.openai.azure.com"],
     )

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
+from promptwire_server.config.address import base, checked
 from promptwire_server.config.reference import FileText, parsed
 from promptwire_server.config.units import Address, duration_text, seconds, size_bytes, size_text
 from promptwire_server.core.secret import Credential, Reference, Secret
@@ -43,7 +44,7 @@ def _proxy(value: object) -> Secret:
         return value
     if not isinstance(value, str) or not _PROXY.fullmatch(value.strip()):
         raise ValueError('must be an address such as "http://proxy.example.com:3128", with user:password@ before the host if it needs that')
-    return Secret(value.strip().rstrip("/"))
+    return Secret(checked(value.strip().rstrip("/")))
 
 
 def _proxy_shown(secret: Secret) -> str:
@@ -54,7 +55,7 @@ def _proxy_shown(secret: Secret) -> str:
 def _http_address(value: str) -> str:
     if not _HTTP.fullmatch(value):
         raise ValueError('must be an address such as "https://vault.example.com:8200", without a query or credentials')
-    return value.rstrip("/")
+    return checked(value).rstrip("/")
 
 
 def _text(value: object) -> str:
@@ -99,6 +100,7 @@ Proxy = Annotated[
     PlainSerializer(_proxy_shown, return_type=str),
     WithJsonSchema({"type": "string", "pattern": _PROXY.pattern}),
 ]
+BaseUrl = Annotated[str, Field(pattern=r"^https?://[^\s?#@]+$"), AfterValidator(base)]
 HttpAddress = Annotated[str, AfterValidator(_http_address)]
 Name = Annotated[str, Field(pattern=_NAME)]
 

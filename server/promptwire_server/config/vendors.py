@@ -1,8 +1,9 @@
 """The vendors' usual variables (OPENAI_API_KEY and its kind): with one of them set, a provider is there without any file."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
+from promptwire_server.config.address import from_variable
 from promptwire_server.config.reference import FileText
 from promptwire_server.config.settings import Origin
 from promptwire_server.config.tree import Tree
@@ -36,6 +37,11 @@ class Vendor(Protocol):
     @property
     def url_variables(self) -> Sequence[str]:
         """Variables that its own programs read the address from."""
+        ...
+
+    @property
+    def url_suffix(self) -> str:
+        """What its own programs append to the address that such a variable holds."""
         ...
 
     @property
@@ -100,12 +106,13 @@ def _add(tree: Tree, vendor: Vendor, given: _Given) -> list[str]:
     if key and not (url or vendor.base_url or written):
         variable = vendor.url_variables[0] if vendor.url_variables else f"providers.{vendor.name}.base_url"
         return [f"{key[1].name} is set, but not {variable}; without it {vendor.name} cannot be asked"]
-    for name, found in (("api_key", key), ("base_url", url)):
-        if found is not None:
-            tree.put((*at, name), *found)
+    if key is not None:
+        tree.put((*at, "api_key"), *key)
+    if url is not None:
+        tree.put((*at, "base_url"), from_variable(url[0], dialect=vendor.dialect, suffix=vendor.url_suffix), url[1])
     _imply_kind(tree, vendor.name, vendor.dialect)
     _add_more(tree, vendor, given)
-    return []
+    return list(_unread(tree, vendor, given))
 
 
 def _add_more(tree: Tree, vendor: Vendor, given: _Given) -> None:
@@ -116,6 +123,14 @@ def _add_more(tree: Tree, vendor: Vendor, given: _Given) -> None:
         shown = name == "token" and any(key in section for key in ("api_key", "api_key_file", "api_keys", "token_file"))
         if name not in section and not shown and (found := given.first(variables)):
             tree.put((*at, name), *found)
+
+
+def _unread(tree: Tree, vendor: Vendor, given: _Given) -> Iterator[str]:
+    """A notice of a variable that looks like the vendor's address, but that no program of the vendor's reads."""
+    name = f"{vendor.name.upper().replace('-', '_')}_BASE_URL"
+    section = tree.section("providers", vendor.name)
+    if section and "base_url" not in section and name not in vendor.url_variables and given.first([name]):
+        yield f"{name} is set, but is not read; write providers.{vendor.name}.base_url"
 
 
 def _imply_kind(tree: Tree, name: str, kind: str) -> None:

@@ -33,7 +33,7 @@ def test_vendors_are_listed_with_their_keys_and_under_which_names_they_are_confi
     outcome = command("providers", str(tmp_path / "p.yaml"))
     lines = {line.split("\t")[0]: line.split("\t") for line in outcome.out.splitlines()}
     assert outcome.code == ExitCode.OK
-    assert lines["groq"][1:5] == ["openai", "fast, groq", "GROQ_API_KEY", "https://api.groq.com/openai/v1"]
+    assert lines["groq"][1:5] == ["openai", "fast, groq", "GROQ_API_KEY, GROQ_BASE_URL", "https://api.groq.com/openai/v1"]
     assert "tools" in lines["groq"][5]
     assert lines["mine"][1:3] == ["openai", "mine"]
     assert lines["mistral"][2] == ""

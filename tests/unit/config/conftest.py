@@ -18,13 +18,14 @@ class Row:
     base_url: str = ""
     key_variables: tuple[str, ...] = ()
     url_variables: tuple[str, ...] = ()
+    url_suffix: str = ""
     more_variables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     default_model: str = ""
 
 
 VENDORS = (
     Row("openai", "openai", "https://api.openai.com/v1", ("OPENAI_API_KEY",), ("OPENAI_BASE_URL",), default_model="gpt-4o-mini"),
-    Row("groq", "openai", "https://api.groq.com/openai/v1", ("GROQ_API_KEY",)),
+    Row("groq", "openai", "https://api.groq.com/openai/v1", ("GROQ_API_KEY",), ("GROQ_BASE_URL",), "/openai/v1"),
     Row("ollama", "ollama", "http://127.0.0.1:11434", (), ("OLLAMA_HOST",)),
     Row("vllm", "openai", "http://127.0.0.1:8000/v1"),
     Row(
@@ -33,7 +34,7 @@ VENDORS = (
         "",
         ("AZURE_OPENAI_API_KEY",),
         ("AZURE_OPENAI_ENDPOINT",),
-        {"api_version": ("OPENAI_API_VERSION",), "token": ("AZURE_OPENAI_AD_TOKEN",)},
+        more_variables={"api_version": ("OPENAI_API_VERSION",), "token": ("AZURE_OPENAI_AD_TOKEN",)},
     ),
 )
 
