@@ -139,6 +139,13 @@ def test_a_probe_that_shows_nothing_gives_its_place_to_the_next(due: Breaker, ve
     assert state(due) is State.CLOSED
 
 
+def test_a_call_that_is_settled_twice_counts_once(breaker: Breaker) -> None:
+    permit = probe(breaker)
+    permit.settle(Verdict.BROKEN)
+    permit.settle(Verdict.BROKEN)
+    assert breaker.counts() == (1, 1)
+
+
 def test_the_place_of_an_owner_who_is_lost_comes_back_after_the_deadline(due: Breaker, clock: ManualClock) -> None:
     lost = probe(due, clock.now_s + 10)
     clock.advance(10.9)

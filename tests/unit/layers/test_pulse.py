@@ -216,6 +216,17 @@ async def test_one_who_is_cancelled_while_waiting_is_gone_and_has_shown_that_it_
     assert calm(roster, vitals)
 
 
+async def test_a_call_whose_coroutine_is_thrown_away_is_gone(
+    pulse: Pulse, upstream: Upstream, roster: Roster, vitals: Vitals, make_call: MakeCall
+) -> None:
+    upstream.go_on.clear()
+    asking = pulse(make_call(target=TARGET))
+    asking.send(None)
+    assert vitals.in_flight == 1
+    asking.close()
+    assert calm(roster, vitals)
+
+
 async def test_a_reader_who_leaves_is_gone_and_nobody_failed(
     ask: Ask, upstream: Upstream, roster: Roster, vitals: Vitals, clock: ManualClock
 ) -> None:
