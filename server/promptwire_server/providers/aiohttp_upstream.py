@@ -5,6 +5,7 @@ single byte of an answer had come: the rule of HTTP clients for stale connection
 """
 
 import asyncio
+import re
 import ssl
 from collections.abc import Mapping
 from contextvars import ContextVar
@@ -16,7 +17,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from promptwire_server.core.clock import Clock
-from promptwire_server.core.errors import DeadlineExceeded, PromptwireError
+from promptwire_server.core.errors import DeadlineExceeded, Origin, PromptwireError, UpstreamAccount
 from promptwire_server.providers.failed import failed
 from promptwire_server.providers.patience import TICK_S, Cause, Patience
 from promptwire_server.providers.upstream import Answer, Endpoint, Request, Tls
@@ -24,6 +25,7 @@ from promptwire_server.providers.upstream import Answer, Endpoint, Request, Tls
 _KEEPALIVE_S = 30.0
 _MOST_URLS = 1024  # kept parsed
 _BESIDE = "/../"  # begins a path that leads beside the last part of the base URL
+_SENDABLE = re.compile(r"[\t\x20-\x7e\xa0-\xff]*")  # values of headers
 _LINGER_S = 0.25  # how long a stream that said its end may take to end as HTTP too, before its connection is closed
 
 
@@ -85,7 +87,7 @@ class AiohttpUpstream:
         self._base = URL(endpoint.base_url.rstrip("/"))
         self._proxy = None if endpoint.proxy is None else URL(endpoint.proxy.reveal())
         self._urls: dict[str, URL] = {}
-        self._secret_headers = endpoint.secret_headers()
+        self._secret_headers: Mapping[str, str] = {}  # as the session has them
         self._session: aiohttp.ClientSession | None = None
         self._closed = False
         self._lingering: set[AiohttpStream] = set()  # at their own end, but not yet at that of HTTP
@@ -156,11 +158,12 @@ class AiohttpUpstream:
         return response
 
     async def _ask(self, session: aiohttp.ClientSession, request: Request) -> aiohttp.ClientResponse:
-        secret_headers = self._endpoint.secret_headers()
-        if secret_headers != self._secret_headers:
-            self._secret_headers = secret_headers
+        if self._endpoint.secret_headers() != self._secret_headers:
+            headers = self._headers()
             session.headers.clear()
-            session.headers.extend(self._headers())
+            session.headers.extend(headers)
+        if request.headers:
+            self._check(request.headers)
         return await session.request(
             request.method,
             self._url(request.path),
@@ -213,12 +216,21 @@ class AiohttpUpstream:
         return self._session
 
     def _headers(self) -> CIMultiDict[str]:
-        headers = CIMultiDict({**self._endpoint.headers, **self._secret_headers})
+        secret_headers = self._endpoint.secret_headers()
+        self._check(secret_headers)
+        self._secret_headers = secret_headers
+        headers = CIMultiDict({**self._endpoint.headers, **secret_headers})
         headers.setdefault("user-agent", "promptwire")
         headers["accept-encoding"] = "identity"  # half a megabyte of gzip has become a gigabyte of memory
         headers["accept"] = "application/json, text/event-stream"
         headers["content-type"] = "application/json"
         return headers
+
+    def _check(self, headers: Mapping[str, str]) -> None:
+        """Of a secret that was read anew nobody knows what is in it. aiohttp would raise a ValueError, or send what is no HTTP."""
+        if not all(_SENDABLE.fullmatch(value) for value in headers.values()):
+            message = f"{self._endpoint.name}: the provider's credential has characters that cannot be sent; correct the secret"
+            raise UpstreamAccount(message, origin=Origin(self._endpoint.name))
 
     def _failure(self, error: Exception) -> PromptwireError:
         return _failure(error, self._endpoint)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from promptwire_server.core.clock import SystemClock
-from promptwire_server.core.errors import UpstreamFailed
-from promptwire_server.core.secret import Secret
+from promptwire_server.core.errors import UpstreamAccount, UpstreamFailed
+from promptwire_server.core.secret import Credential, Reference, Secret
 from promptwire_server.providers.provider import Provider
 from promptwire_server.providers.registry import build
 from promptwire_server.providers.settings import HttpSettings
@@ -136,3 +136,31 @@ async def test_a_connection_is_used_again_and_addresses_have_pools_of_their_own(
             await ask(second, make_call())
     assert [received.connection for received in one.received] == [1, 1, 1]
     assert [received.connection for received in other.received] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("bad", ["sk-1\nsk-2", "sk-1\r", "sk-\0", "sk-\x1b", "sk-€"])
+@pytest.mark.parametrize("further", [(), ("sk-9",)], ids=["one key", "keys that take turns"])
+async def test_a_credential_that_was_read_anew_and_cannot_be_sent_is_the_accounts_fault_until_it_is_corrected(
+    bad: str, further: tuple[str, ...]
+) -> None:
+    key = Credential(Reference("file", "/run/secrets/openai"), bad)
+    async with listening() as there:
+        settings = HttpSettings("openai", base_url=f"{there.origin}/v1", api_key=key, api_keys=[Secret(other) for other in further])
+        made = build("mine", settings, clock=SystemClock(), ids=make_ids())
+        try:
+            with pytest.raises(UpstreamAccount, match="characters that cannot be sent; correct the secret") as caught:
+                await ask(made, make_call())
+            assert "sk-" not in str(caught.value)
+            key.renew("sk-3")
+            assert (await ask(made, make_call())).text == "hello"
+            if not further:
+                key.renew(bad)  # with a session that is open
+                with pytest.raises(UpstreamAccount, match="cannot be sent"):
+                    await ask(made, make_call(stream=True))
+                with pytest.raises(UpstreamAccount, match="cannot be sent"):
+                    await made.models()
+                key.renew("sk-4")
+                await ask(made, make_call())
+                assert there.received[-1].headers["authorization"] == "Bearer sk-4"
+        finally:
+            await made.aclose()
