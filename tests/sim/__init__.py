@@ -1,0 +1,1 @@
+"""The simulator: the server's own layers in virtual time, between simulated vendors and simulated callers."""
