@@ -150,7 +150,7 @@ class Gateway:
                 lambda inner: Shielded(inner, breakers=lasting.breakers),
                 partial(Limits, provider=name, limits=limits, store=lasting.limits, count=prompt_tokens),
                 # Within breakers and pulse, for which an attempt whose share of the time is over has failed.
-                lambda inner: Share(inner, clock=lasting.clock),
+                lambda inner: Share(inner, clock=lasting.clock, usual=lasting.roster),
                 # Innermost: only before a provider is it known which model answers.
                 lambda inner: Priced(inner, book=self.book),
             ],

@@ -20,6 +20,7 @@ from promptwire_server.layers.retry import RetryBudget, RetrySettings, pause_s
 
 _RESERVED = 0.5  # of the remaining time, at most, is kept for the targets that may be needed next
 _PATIENCE = 2.0  # how many times as long as usual the next target may need: half of the time is too much to keep for a quick one
+_LEAST_S = 1.0  # kept even for the quickest, within that half: what is usual may have changed when its turn comes
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,7 @@ class Router:
         now_s = self.clock.monotonic()
         remaining_s = call.deadline_s - now_s
         usual_s = self._usual.usual_s(following)
-        reserved_s = remaining_s * _RESERVED if usual_s is None else min(remaining_s * _RESERVED, usual_s * _PATIENCE)
+        reserved_s = remaining_s * _RESERVED if usual_s is None else min(remaining_s * _RESERVED, max(usual_s * _PATIENCE, _LEAST_S))
         return call.deadline_s - reserved_s
 
 

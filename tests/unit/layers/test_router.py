@@ -203,7 +203,7 @@ async def test_the_last_target_is_tried_however_slow_it_usually_is(clock: Manual
     assert upstream.asked == "b"
 
 
-@pytest.mark.parametrize(("usual", "share"), [({}, 5.0), ({B: 1.0}, 8.0), ({B: 9.0}, 5.0)])
+@pytest.mark.parametrize(("usual", "share"), [({}, 5.0), ({B: 1.0}, 8.0), ({B: 0.01}, 9.0), ({B: 9.0}, 5.0)])
 async def test_the_first_target_leaves_time_for_the_next(
     usual: dict[Target, float], share: float, clock: ManualClock, make_call: MakeCall
 ) -> None:
