@@ -13,6 +13,7 @@ from promptwire_server.providers.anthropic.dialect import Anthropic
 from promptwire_server.providers.anthropic.families import family_of
 from promptwire_server.providers.anthropic.headers import headers
 from promptwire_server.providers.settings import HttpSettings
+from tests.faults.fake_provider.anthropic_history import history_problems
 from tests.unit.providers.support import make_call, make_ids
 
 Generation = pb.GenerationSettings
@@ -61,6 +62,36 @@ def call_of(arguments: str = "{}", call_id: str = "c1") -> pb.ContentPart:
 
 def result(call_id: str = "c1") -> pb.ContentPart:
     return pb.ContentPart(tool_result=pb.ToolResultPart(tool_call_id=call_id, parts=[text("ok")]))
+
+
+THOUGHT = b'{"type":"thinking","signature":"c2ln"}'
+
+
+@pytest.mark.parametrize(
+    ("before", "model", "thinks"),
+    [
+        ([], "claude-haiku-4-5", False),
+        ([text("let me see")], "claude-haiku-4-5", False),
+        ([pb.ContentPart(reasoning=pb.ReasoningPart(text="hm"))], "claude-haiku-4-5", False),
+        ([mine(THOUGHT, reasoning=pb.ReasoningPart(text="hm"))], "claude-haiku-4-5", True),
+        ([], "claude-opus-5", True),  # the model decides whether it thinks
+    ],
+)
+def test_in_a_tool_turn_that_another_vendor_began_nothing_is_thought(before: list[pb.ContentPart], model: str, *, thinks: bool) -> None:
+    request = said((pb.ROLE_USER, [text("hi")]), (pb.ROLE_ASSISTANT, [*before, call_of()]), (pb.ROLE_TOOL, [result()]))
+    request.generation.reasoning.CopyFrom(THINKING_LITTLE)
+    body, notices = asked(request, model=model)
+    assert "thinking" in body if thinks else "thinking" not in body
+    assert ("generation.reasoning" in [notice.field for notice in notices]) is not thinks
+    assert [problem for problem in history_problems(body, strict=True) if "thinking` is enabled" in problem] == []
+
+
+def test_calls_that_were_answered_long_ago_do_not_keep_a_model_from_thinking() -> None:
+    turns = (pb.ROLE_ASSISTANT, [call_of()]), (pb.ROLE_TOOL, [result()]), (pb.ROLE_ASSISTANT, [text("done")])
+    request = said((pb.ROLE_USER, [text("hi")]), *turns, (pb.ROLE_USER, [text("and now?")]))
+    request.generation.reasoning.CopyFrom(THINKING_LITTLE)
+    body, notices = asked(request, model="claude-haiku-4-5")
+    assert (body["thinking"]["type"], notices) == ("enabled", [])
 
 
 def test_arguments_and_schemas_go_as_they_were_written() -> None:

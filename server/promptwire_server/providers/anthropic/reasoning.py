@@ -21,8 +21,11 @@ _EFFORTS = {
 Wire = dict[str, object]
 
 
-def reasoning_to_wire(call: Call, family: Family, *, forced: bool) -> Wire:
-    """The fields `max_tokens`, `thinking` and `output_config.effort`; `forced` when a tool must be called. Notes what it drops."""
+def reasoning_to_wire(call: Call, family: Family, *, forced: bool, unthought: bool = False) -> Wire:
+    """The fields `max_tokens`, `thinking` and `output_config.effort`. Notes what it drops.
+
+    `forced`: a tool must be called; `unthought`: calls are being answered that were made without a thought of this vendor's.
+    """
     settings = call.request.generation.reasoning
     wire: Wire = {"max_tokens": max_tokens_of(call, family)}
     if _is_off(settings):
@@ -37,7 +40,7 @@ def reasoning_to_wire(call: Call, family: Family, *, forced: bool) -> Wire:
         return wire | (_silent(family) if family.unasked else {})
     if family.thinking == "adaptive" and not (family.budgets and settings.HasField("budget_tokens")):
         return wire | _adaptive(call)
-    return wire | _budget(call, family)
+    return wire | (_unthought(call, family) if unthought else _budget(call, family))
 
 
 def max_tokens_of(call: Call, family: Family) -> int:
@@ -62,6 +65,11 @@ def _off(call: Call, family: Family) -> Wire:
 def _silent(family: Family) -> Wire:
     """Without thoughts, said to models that can have any and can be kept from it."""
     return {"thinking": {"type": family.off}} if family.thinking and family.off else {}
+
+
+def _unthought(call: Call, family: Family) -> Wire:
+    setting_dropped(call, _PATH, "the tool calls that are answered here came without thoughts that this provider has signed")
+    return _silent(family) if family.unasked else {}
 
 
 def _only_shown(call: Call, family: Family) -> Wire:

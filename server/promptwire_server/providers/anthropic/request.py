@@ -11,6 +11,7 @@ from promptwire_server.providers.anthropic.reasoning import reasoning_to_wire
 from promptwire_server.providers.anthropic.sampling import sampling_to_wire
 from promptwire_server.providers.anthropic.shape import shape_of
 from promptwire_server.providers.anthropic.tools import is_forced, tools_to_wire
+from promptwire_server.providers.anthropic.turns import unthought
 from promptwire_server.providers.json_value import Json, JsonObject
 
 # JSON of the caller's (schemas, arguments) stands in it as orjson.Fragment: property order and large numbers stay as they are.
@@ -49,7 +50,7 @@ def to_wire(call: Call, provider: str, *, sampling: bool = True) -> Asked:
     shape = shape_of(generation, family)
     body: Wire = {"model": model, **Messages(call, provider, family, citations).to_wire(shape.instruction)}
     body.update(tools_to_wire(generation, provider, family))
-    body.update(reasoning_to_wire(call, family, forced=is_forced(generation)))
+    body.update(reasoning_to_wire(call, family, forced=is_forced(generation), unthought=unthought(body["messages"])))
     if shape.format:
         body["output_config"] = {**_object(body.get("output_config")), "format": shape.format}
     body.update(sampling_to_wire(call, family, thinking=_thinks(body), known=sampling))

@@ -9,6 +9,7 @@ from promptwire import v1 as pb
 from promptwire_server.core.call import Call
 from promptwire_server.providers.anthropic.families import Family
 
+_THOUGHTS = ("thinking", "redacted_thinking")
 Block = dict[str, object] | orjson.Fragment  # a fragment is a block of the vendor's own, verbatim
 
 
@@ -50,6 +51,23 @@ def content(blocks: list[Block]) -> object:
     if len(blocks) == 1 and isinstance(only := blocks[0], dict) and only.keys() == {"type", "text"}:
         return only["text"]
     return blocks
+
+
+def unthought(messages: object) -> bool:
+    """Whether the wire's messages answer tool calls of a turn that does not begin with a thought: the vendor refuses to think then."""
+    last: object = None
+    answers = False
+    for message in messages if isinstance(messages, list) else ():
+        blocks = message["content"] if isinstance(message["content"], list) else []
+        if message["role"] == "assistant":
+            last, answers = blocks[0] if blocks else None, False
+        else:
+            answers = answers or any(_type(block) == "tool_result" for block in blocks)
+    return answers and _type(last) not in _THOUGHTS
+
+
+def _type(block: object) -> object:
+    return block.get("type") if isinstance(block, dict) else None
 
 
 def _may_stand(turns: Sequence[Turn], at: int) -> bool:
