@@ -153,6 +153,20 @@ def test_why_it_ended(said: str, reason: "pb.FinishReason") -> None:
     assert (candidate.finish_reason, candidate.provider_finish_reason) == (reason, said)
 
 
+@pytest.mark.parametrize(("said", "told"), [("MALFORMED_FUNCTION_CALL", True), ("A_NEW_ONE", True), ("STOP", False), ("SAFETY", False)])
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_end_without_a_word_of_the_contract_is_noted_once(said: str, *, told: bool, stream: bool) -> None:
+    call = make_call(stream=stream)
+    body = chunk(finish=said)
+    if stream:
+        heard(body, call=call)
+    else:
+        answered(body, call)
+    notices = call.trail.notices
+    assert [notice.field for notice in notices] == ["candidates[0].finish_reason"] * told
+    assert all(said in notice.message for notice in notices)
+
+
 def test_a_candidate_without_content_is_an_answer() -> None:
     response = answered({"candidates": [{"finishReason": "SAFETY", "index": 0, "safetyRatings": [{"blocked": True}]}]})
     assert response.candidates[0].finish_reason == pb.FINISH_REASON_CONTENT_FILTER

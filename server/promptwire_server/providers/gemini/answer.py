@@ -9,13 +9,14 @@ from promptwire_server.providers.estimate import tokens_of
 from promptwire_server.providers.failed import failed
 from promptwire_server.providers.gemini.citations import searches_in
 from promptwire_server.providers.gemini.errors import blocked, error_in
-from promptwire_server.providers.gemini.finish import reason_of
+from promptwire_server.providers.gemini.finish import is_odd, reason_of
 from promptwire_server.providers.gemini.lane import GeminiLane
 from promptwire_server.providers.gemini.usage import fill_usage, unknown_usage
 from promptwire_server.providers.json_value import Json, JsonObject, list_in, object_in, text_in
 from promptwire_server.providers.lane import Lane
 
 _KNOWN = frozenset({"candidates", "usageMetadata", "modelVersion", "responseId", "promptFeedback", "error"})
+_SHOWN = 64  # characters of the vendor's word
 _SHAPELESS = ("media",)  # kinds whose length says nothing of tokens
 
 
@@ -104,8 +105,12 @@ class GeminiAnswer(Answer):
         return known
 
     def _complete(self) -> None:
-        for lane in self._said.values():
+        for index, lane in self._said.items():
             lane.complete()
+            if is_odd(lane.finish):
+                word = (lane.finish or "")[:_SHOWN]
+                message = f"the provider ended the answer with {word}; it may be empty or incomplete, and asking again may help"
+                self.call.notice(pb.Notice.CODE_UNSPECIFIED, message, f"candidates[{index}].finish_reason")
 
     def _all_tokens(self) -> int:
         return self._tokens(*_SHAPELESS)

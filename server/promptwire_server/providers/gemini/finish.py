@@ -17,6 +17,11 @@ _REASONS = {
 }
 
 
+def is_odd(said: str | None) -> bool:
+    """Whether the vendor broke off for a reason that the contract has no word for: there is an answer, but not the one asked for."""
+    return bool(said) and said != "FINISH_REASON_UNSPECIFIED" and said not in _REASONS
+
+
 def reason_of(said: str | None, kinds: Collection[str]) -> "pb.FinishReason":
     """The contract's reason. The vendor says STOP also where tools are to be called: the `kinds` of parts tell."""
     reason = _REASONS.get(said or "", pb.FINISH_REASON_UNSPECIFIED)
