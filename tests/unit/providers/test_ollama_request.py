@@ -76,6 +76,21 @@ def test_state_of_others_is_dropped_with_a_notice_and_the_text_is_kept() -> None
     assert [notice.field for notice in call.trail.notices] == ["messages[0].parts[0].provider_state", "messages[0].parts[1].reasoning"]
 
 
+@pytest.mark.parametrize(
+    ("owner", "message"),
+    [
+        ("ollama", "not sent to ollama: this provider gives none and takes none back"),
+        ("anthropic", "not sent to ollama: it belongs to anthropic"),
+    ],
+)
+def test_why_state_and_parts_are_dropped_is_told_truly(owner: str, message: str) -> None:
+    state = pb.ContentPart(text="a", provider_state=pb.ProviderState(provider=owner, data=b"x"))
+    block = pb.ContentPart(provider_part=pb.ProviderPart(provider=owner, json="{}"))
+    call = make_call(pb.ChatRequest(prompt="hi", messages=[pb.ChatMessage(role=pb.ROLE_ASSISTANT, parts=[state, block])]))
+    to_wire(call, "ollama")
+    assert [notice.message for notice in call.trail.notices] == [message, message]
+
+
 def test_arguments_that_are_no_object_are_refused_since_the_wire_has_no_other() -> None:
     part = pb.ContentPart(tool_call=pb.ToolCallPart(tool_call_id="c", name="f", arguments_json="[1"))
     request = pb.ChatRequest(messages=[pb.ChatMessage(role=pb.ROLE_ASSISTANT, parts=[part])])

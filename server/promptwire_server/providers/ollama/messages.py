@@ -86,16 +86,20 @@ class Messages:
         if text or not calls:
             wire["content"] = text
         for where, part in parts:
-            asked.state_of(part, self._call, self._provider, where)  # it has none of its own: only the notice matters
+            if part.HasField("provider_state"):
+                self._foreign(part.provider_state.provider, f"{where}.provider_state")
             if part.HasField("provider_part"):
-                asked.part_dropped(
-                    self._call, self._provider, f"{where}.provider_part", f"it belongs to {part.provider_part.provider[:64]}"
-                )
+                self._foreign(part.provider_part.provider, f"{where}.provider_part")
             if part.HasField("media"):
                 asked.part_dropped(self._call, self._provider, f"{where}.media", "it takes no media of earlier answers")
             if part.HasField("reasoning") and not part.reasoning.text:
                 asked.part_dropped(self._call, self._provider, f"{where}.reasoning", "its text was withheld")
         return wire
+
+    def _foreign(self, owner: str, path: str) -> None:
+        """Note what is not sent; this dialect gives neither state nor parts of its own, so what bears its name came from elsewhere."""
+        why = "this provider gives none and takes none back" if owner == self._provider else f"it belongs to {owner[:64]}"
+        asked.part_dropped(self._call, self._provider, path, why)
 
     def _tool_result(self, result: pb.ToolResultPart, path: str) -> Iterator[Message]:
         if not result.tool_call_id:
