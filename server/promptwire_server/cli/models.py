@@ -1,6 +1,7 @@
 """`promptwire models`: what can be asked."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -32,6 +33,8 @@ def models(
         write(one_line(pb.ListModelsResponse(models=found)) + "\n")
         return ExitCode.OK
     print_table(_COLUMNS, [_row(model) for model in found])
+    for name in _silent(found, provider):
+        note(f"no models of {name}, which aliases name: it may be unreachable; the server's log says why")
     if not found:
         note("no models" + (f" of {provider}" if provider else ""))
     return ExitCode.OK
@@ -40,6 +43,13 @@ def models(
 async def _listed(client: Promptwire, provider: str) -> list[pb.Model]:
     async with client:
         return await client.list_models(provider=provider)
+
+
+def _silent(found: Sequence[pb.Model], provider: str) -> list[str]:
+    """Providers that aliases name and that listed nothing; of one provider, when only that was asked for."""
+    there = {model.provider for model in found if not model.targets}
+    named = {target.partition("/")[0] for model in found for target in model.targets}
+    return sorted(name for name in named - there if provider in ("", name))
 
 
 def _row(model: pb.Model) -> tuple[str, ...]:

@@ -54,6 +54,15 @@ def test_only_one_provider_is_asked_for(ask: Command, server: FakeServer) -> Non
     assert server.requests == [pb.ListModelsRequest(provider="echo")]
 
 
+def test_a_provider_that_aliases_name_and_that_gave_no_models_is_told(ask: Command) -> None:
+    (line,) = ask("models").err.splitlines()
+    assert line.startswith("no models of openai, which aliases name")
+
+
+def test_of_one_provider_only_its_own_silence_is_told(ask: Command) -> None:
+    assert ask("models", "--provider", "echo").err == ""
+
+
 def test_no_models_are_told(ask: Command, server: FakeServer) -> None:
     server.script.models = []
     assert ask("models", "--provider", "nobody").err == "no models of nobody\n"
