@@ -14,6 +14,8 @@ from promptwire_server.core.errors import (
     UpstreamRateLimited,
 )
 from promptwire_server.providers.classify import Said, error_of
+from promptwire_server.providers.dialect import Refusal
+from promptwire_server.providers.openai.errors import error_of_answer
 
 SECRET = "the prompt was: hunter2"
 
@@ -92,6 +94,17 @@ def test_prose_in_place_of_a_code_does_not_leave_either(code: str) -> None:
 
 def test_the_field_that_the_vendor_calls_wrong_is_told() -> None:
     assert error_of(Said(400, param="messages[0].content"), "v", "m").metadata == {"provider_param": "messages[0].content"}
+
+
+def test_a_field_of_openais_is_told_beside_its_code() -> None:
+    body = b'{"error": {"message": "no", "type": "invalid_request_error", "code": "unsupported_value", "param": "temperature"}}'
+    error = error_of_answer(Refusal(400, {}, body, "m", 0.0), "v")
+    assert (error.origin.provider_code, error.metadata) == ("unsupported_value", {"provider_param": "temperature"})
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>no</html>", b'{"detail": "Not Found"}', b'{"error": "Not Found"}'])
+def test_a_404_of_a_server_that_is_no_vendor_is_a_wrong_address(body: bytes) -> None:
+    assert type(error_of_answer(Refusal(404, {}, body, "m", 0.0), "v")) is UpstreamMisdirected
 
 
 @pytest.mark.parametrize("param", [SECRET, "x" * 65, "a\nb", ""])

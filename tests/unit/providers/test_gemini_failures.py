@@ -19,6 +19,7 @@ from promptwire_server.core.errors import (
 from promptwire_server.core.reply import Event
 from promptwire_server.providers.dialect import Refusal
 from promptwire_server.providers.gemini.dialect import Gemini
+from promptwire_server.providers.gemini.errors import error_of_answer
 from promptwire_server.providers.gemini.parser import Parser
 from promptwire_server.providers.json_value import JsonObject
 from tests.unit.providers.gemini_answers import USAGE, answered, begun, chunk, heard, tell
@@ -82,6 +83,13 @@ def test_errors_that_stand_bare_between_events_are_heard(error: bytes, size: int
     assert parsed(STREAM + error, size) == ([*events, ("error", BROKEN)], "")
     assert parsed(error, size) == ([("error", BROKEN)], "")
     assert parsed(STREAM + error[:40], size)[1].startswith(("{", "["))
+
+
+def test_the_field_that_it_calls_wrong_is_told() -> None:
+    violation = {"@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": [{"field": "generation_config.top_k"}]}
+    body = orjson.dumps({"error": {"code": 400, "status": "INVALID_ARGUMENT", "message": "no", "details": [violation]}})
+    error = error_of_answer(Refusal(400, {}, body, "m", 0.0), "gemini")
+    assert error.metadata == {"provider_param": "generation_config.top_k"}
 
 
 def test_what_is_bare_and_never_ends_is_refused() -> None:
