@@ -4,6 +4,7 @@ import pytest
 
 from promptwire_server import config
 from promptwire_server.config.providers import Remote
+from promptwire_server.providers.vendors import VENDORS as ROWS
 from tests.unit.config.conftest import Bare, Configured
 
 
@@ -44,6 +45,23 @@ def test_what_is_no_address_of_ollamas_is_told(load: Configured, text: str) -> N
 def test_a_variable_of_an_address_means_what_it_means_to_the_vendors_programs(bare: Bare, text: str) -> None:
     settings = bare({"GROQ_API_KEY": "k", "GROQ_BASE_URL": text})
     assert address(settings, "groq") == "https://egress.example/openai/v1"
+
+
+@pytest.mark.parametrize(
+    ("name", "variable", "path"),
+    [
+        ("groq", "GROQ_BASE_URL", "/openai/v1"),
+        ("cerebras", "CEREBRAS_BASE_URL", "/v1"),
+        ("together", "TOGETHER_BASE_URL", ""),
+        ("gemini", "GOOGLE_GEMINI_BASE_URL", "/v1beta"),
+        ("openai", "OPENAI_BASE_URL", ""),
+        ("anthropic", "ANTHROPIC_BASE_URL", ""),
+    ],
+)
+def test_what_the_vendors_programs_append_is_appended(name: str, variable: str, path: str) -> None:
+    row = next(vendor for vendor in ROWS if vendor.name == name)
+    settings = config.load(None, {"HOME": "/home/x", row.key_variables[0]: "k", variable: "https://egress.example"}, vendors=ROWS)
+    assert address(settings, name) == f"https://egress.example{path}"
 
 
 def test_a_variable_that_looks_like_an_address_and_is_not_read_is_told(load: Configured) -> None:
