@@ -142,21 +142,23 @@ class Admission:
     def _check(self, call: Call, rank: int, now_s: float) -> None:
         """Whether the call may wait. Raises Overloaded, QueueTooLong."""
         stay_s = self._holding.usual_s(now_s)
-        wait_s = self._queue.turns(rank, call.principal.tenant) * stay_s / self.room
+        over = max(0, self._holding.inside - self.room)  # the room was made smaller: so many leave before anybody comes in
+        wait_s = (self._queue.turns(rank, call.principal.tenant) + over) * stay_s / self.room
         answer_s = self._limit.usual_s((call.request.model, call.stream))
         if self._ease <= 0:
             raise self._shed(rank, Shed.MEMORY, self._overloaded("its memory is full", max(wait_s, _AGAIN_S)))
         if now_s + wait_s + answer_s > call.deadline_s:
             message = f"it would wait about {wait_s:.1f} s for its turn, too long for its deadline; allow more time, or try again later"
             raise self._shed(rank, Shed.DEADLINE, QueueTooLong(message, retry_after_s=self._again_s(wait_s)))
-        if wait_s > self._longest_wait_s(stay_s, now_s):
+        if wait_s > self._longest_wait_s(rank, stay_s, now_s):
             raise self._shed(rank, Shed.WAIT, self._overloaded(f"a call would wait about {wait_s:.1f} s", wait_s))
         if self._queue.full(rank):
             self._make_room(call, rank, wait_s)
 
-    def _longest_wait_s(self, stay_s: float, now_s: float) -> float:
+    def _longest_wait_s(self, rank: int, stay_s: float, now_s: float) -> float:
+        """The most urgent are promised to be shed last: what stands before them are others, who give way."""
         most_s = self._settings.max_wait_s
-        if not self._queue.calls or now_s - self._waited_since_s <= max(_BURST_S, _BURST_TIMES * stay_s):
+        if not rank or not self._queue.calls or now_s - self._waited_since_s <= max(_BURST_S, _BURST_TIMES * stay_s):
             return most_s
         return min(most_s, max(_LEAST_STANDING_S, _STANDING * stay_s))
 
