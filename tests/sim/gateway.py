@@ -12,6 +12,7 @@ from promptwire_server.core.clock import Chance, Clock
 from promptwire_server.core.facts import Facts
 from promptwire_server.core.handler import Handler, stack
 from promptwire_server.core.ids import Ids
+from promptwire_server.core.secret import Secret
 from promptwire_server.layers.admission.admission import Admission
 from promptwire_server.layers.admission.admit import Admit
 from promptwire_server.layers.admission.settings import AdmissionSettings
@@ -36,6 +37,7 @@ from promptwire_server.layers.shadow import Shadows
 from promptwire_server.layers.share import Share
 from promptwire_server.layers.tally import Tally
 from promptwire_server.providers.adapter import Adapter
+from promptwire_server.providers.credentials import KeyRing
 from promptwire_server.providers.estimate import prompt_tokens
 from promptwire_server.providers.openai.dialect import OpenAI
 from promptwire_server.providers.openai.facts import ANY
@@ -43,7 +45,7 @@ from promptwire_server.providers.upstream import Timeouts
 from promptwire_server.stores import memory_limits
 from tests.sim.ledger import Ledger
 from tests.sim.sky import Sky
-from tests.sim.vendor import Vendor
+from tests.sim.vendor import KEY, Vendor
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,8 @@ class Site:
     sky: Sky = field(default_factory=Sky)
     timeouts: Timeouts = field(default_factory=Timeouts)
     limits: ProviderLimits = field(default_factory=ProviderLimits)
+    keys: tuple[str, ...] = ()  # several; empty: one, which does not show
+    dead: frozenset[str] = frozenset()  # of them, those whose account is broken
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +96,11 @@ class Gateway:
         ids = Ids(clock, chance)
         book = Book(dict.fromkeys(setup.sites, Account(free=True)), Unpublished(), clock)
         self.vendors = {
-            name: Vendor(name, site.sky, timeouts=site.timeouts, ledger=self.ledger, clock=clock, seed=seed)
+            name: Vendor(name, site.sky, timeouts=site.timeouts, ledger=self.ledger, clock=clock, seed=seed, dead=site.dead)
             for name, site in setup.sites.items()
         }
         handlers = {
-            name: self._provider(name, Adapter(name, vendor, OpenAI(name, ANY, ids), clock=clock), book)
+            name: self._provider(name, Adapter(name, vendor, OpenAI(name, ANY, ids), clock=clock, ring=self._ring(name)), book)
             for name, vendor in self.vendors.items()
         }
         siblings = [[member.target for member in alias.members] for alias in setup.aliases.values()] if setup.outliers else []
@@ -132,6 +136,11 @@ class Gateway:
             provider,
         )
 
+    def _ring(self, name: str) -> KeyRing | None:
+        """As the registry of providers."""
+        keys = [Secret(key) for key in self.setup.sites[name].keys]
+        return KeyRing(name, keys, lambda key: {KEY: key.reveal()}, self.clock) if keys else None
+
     def _circuit(self, target: Target) -> State:
         return self.breakers.of(target).state
 
@@ -141,6 +150,8 @@ class Gateway:
         for target, vitals in self.roster.targets():
             held[f"vitals of {target}"] = vitals.in_flight
             held[f"limits of {target}"] = self.limits.in_flight(str(target))
+        for target, breaker in self.breakers.items():
+            held[f"probe's place of {target}"] = int(breaker.state is State.HALF_OPEN and breaker.open)
         for name, post in self.roster.posts.items():
             held[f"visits at {name}"] = len(post.visits)
             held[f"limits of {name}"] = self.limits.in_flight(name)

@@ -12,7 +12,7 @@ from tests.sim.ledger import Visit
 MOST_ATTEMPTS = 3
 _TICK_S = 0.003  # timers of vendors are allowed to be early or late by 2 ms
 SHADOWS = "shadow"  # the provider that only shadows are cast on
-_STARTS_AGAIN = (pb.StreamChatRequest.RESTART_POLICY_RESTART_WITH_DISCARD, pb.StreamChatRequest.RESTART_POLICY_CONTINUE)
+_CLOSING = ("429", "503", "529")  # come with Retry-After, if the weather has any
 
 
 def broken(gateway: Gateway, outcomes: Sequence[Outcome]) -> Iterator[str]:
@@ -84,23 +84,28 @@ def _turns(visits: Sequence[Visit]) -> Iterator[str]:
     for before, after in pairwise(visits):
         if before.ended_s is None or before.ended_s > after.begun_s:
             yield f"two at once: {before}, {after}"
+        same = (before.target, before.key) == (after.target, after.key)
+        if same and before.how in _CLOSING and after.begun_s < before.closed_until_s - _TICK_S:
+            yield f"not before {before.closed_until_s:.3f}, said {before}, but {after}"
 
 
 def _closures(visits: Sequence[Visit]) -> Iterator[str]:
     """While a vendor has said "not before", none of its answers being under way, nobody asks that target."""
     closed: dict[object, Visit] = {}
     for visit in visits:
-        last = closed.get(visit.target)
+        last = closed.get((visit.target, visit.key))
         if last is not None and last.ended_s is not None and last.ended_s < visit.begun_s < last.closed_until_s - _TICK_S:
             yield f"asked too early: {visit}, after {last}, which said not before {last.closed_until_s:.3f}"
         if visit.closed_until_s and visit.how == "429" and (last is None or visit.closed_until_s > last.closed_until_s):
-            closed[visit.target] = visit
+            closed[visit.target, visit.key] = visit
 
 
 def _probes(visits: Sequence[Visit]) -> Iterator[str]:
     """An open breaker lets nobody through; a half-open one lets one at a time."""
     probing: dict[object, Visit] = {}
     for visit in visits:
+        if visit.key and visit.turn > 1:
+            continue  # the next key of a call that was let through
         if visit.circuit is State.OPEN:
             yield f"through an open breaker: {visit}"
         if visit.circuit is State.HALF_OPEN:

@@ -19,6 +19,7 @@ class Visit:
     call: int
     target: Target
     begun_s: float
+    key: str  # that it was asked with; empty: the only one
     turn: int  # how many were before it, of this call at this target
     circuit: State  # of the target's breaker at that moment
     ended_s: float | None = None
@@ -27,7 +28,8 @@ class Visit:
 
     def __str__(self) -> str:
         ended = "…" if self.ended_s is None else f"{self.ended_s:.3f}"
-        return f"call {self.call} at {self.target} {self.begun_s:.3f}-{ended}: {self.how}"
+        key = f" with {self.key}" if self.key else ""
+        return f"call {self.call} at {self.target}{key} {self.begun_s:.3f}-{ended}: {self.how}"
 
 
 @dataclass
@@ -39,11 +41,11 @@ class Ledger:
     visits: list[Visit] = field(default_factory=list)
     _turns: dict[tuple[int, Target], int] = field(default_factory=dict)
 
-    def enter(self, provider: str, body: bytes) -> Visit:
+    def enter(self, provider: str, body: bytes, key: str) -> Visit:
         """A request has arrived."""
         call, target = int(_found(_WHOSE, body)), Target(provider, _found(_MODEL, body).decode())
         turn = self._turns[call, target] = self._turns.get((call, target), 0) + 1
-        visit = Visit(call, target, self.clock.monotonic(), turn, self.circuit(target))
+        visit = Visit(call, target, self.clock.monotonic(), key, turn, self.circuit(target))
         self.visits.append(visit)
         return visit
 

@@ -4,7 +4,7 @@ import asyncio
 import json
 import random
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from typing import Final
 
@@ -16,6 +16,7 @@ from promptwire_server.providers.upstream import Answer, Request, Timeouts
 from tests.sim.ledger import Ledger, Visit
 from tests.sim.sky import Fate, Sky, Weather
 
+KEY: Final = "authorization"  # the header
 _NEVER: Final = float("inf")
 _JSON: Final = {"content-type": "application/json"}
 _SSE: Final = {"content-type": "text/event-stream"}
@@ -64,13 +65,16 @@ def _whole(tokens: int) -> bytes:
 class Vendor:
     """An Upstream. Its timers are the product's own: they decide as for a real connection."""
 
-    def __init__(self, name: str, sky: Sky, *, timeouts: Timeouts, ledger: Ledger, clock: Clock, seed: int) -> None:
+    def __init__(
+        self, name: str, sky: Sky, *, timeouts: Timeouts, ledger: Ledger, clock: Clock, seed: int, dead: Collection[str] = ()
+    ) -> None:
         self.sky = sky
         self._name = name
         self._timeouts = timeouts
         self._ledger = ledger
         self._clock = clock
         self._seed = seed
+        self._dead = dead  # keys whose account is broken, whatever the weather
 
     async def fetch(self, request: Request) -> Answer:
         """See Upstream."""
@@ -106,12 +110,13 @@ class Vendor:
             raise DeadlineExceeded.during("upstream")
         patience = Patience(self._name, self._timeouts, begun_s=now_s, remaining_s=remaining_s)
         stream = b'"stream":true' in request.body
-        visit = self._ledger.enter(self._name, request.body)
+        key = request.headers.get(KEY, "")
+        visit = self._ledger.enter(self._name, request.body, key)
         # Of its own, so that one request more or less elsewhere changes nothing here.
         chance = random.Random(f"{self._seed} {visit.call} {visit.target} {visit.turn}")
         weather = self.sky.at(now_s)
-        play = _Play(weather, weather.fate(chance), chance, stream=stream)
-        if play.status == 429 and weather.retry_after_s:
+        play = _Play(weather, "401" if key in self._dead else weather.fate(chance), chance, stream=stream)
+        if "retry-after" in play.headers:
             visit.closed_until_s = now_s + play.first_s + weather.retry_after_s
         return Exchange(self._name, play, patience, self._ledger, visit)
 

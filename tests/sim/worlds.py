@@ -9,7 +9,9 @@ from promptwire_server.core.call import Target
 from promptwire_server.core.limits import TargetLimits
 from promptwire_server.layers.admission.settings import AdmissionSettings
 from promptwire_server.layers.alias import Alias, Arm, Fallbacks, Hedge, Member, Shadow, Strategy
+from promptwire_server.layers.breaker import BreakerSettings
 from promptwire_server.layers.limits import ProviderLimits
+from promptwire_server.layers.retry import RetrySettings
 from promptwire_server.providers.upstream import Timeouts
 from tests.sim.caller import Wish
 from tests.sim.gateway import Setup, Site
@@ -18,7 +20,8 @@ from tests.sim.invariants import SHADOWS
 from tests.sim.sky import HOPELESS, Fate, Sky, Weather
 
 _FATES: Final[Sequence[Fate]] = (
-    "slow", "drip", "hang", "stall", "refused", "reset", "broken", "garbled", "unfinished", "sorry",
+    "hang", "hang", "hang", "503", "503", "429", "429",
+    "slow", "drip", "stall", "refused", "reset", "broken", "garbled", "unfinished", "sorry",
     "500", "503", "529", "429", "401", "402", "404", "bad", "long", "policy",
 )  # fmt: skip
 _STRATEGIES: Final[Sequence[Strategy]] = (
@@ -49,6 +52,8 @@ class _World:
         # Of some worlds every time is a multiple of a tenth of a second, so that things happen at the same moment.
         self._grid_s = 0.1 if self._odds(0.3) else 0.0
         self._haven = self._odds(0.4)
+        # Keys in turn take attempts that havens and hedges would need: see test_faults_known.py.
+        self._keyed = not self._haven and self._odds(0.3)
         self._retry_after_s = 0.0
 
     def history(self) -> History:
@@ -60,7 +65,7 @@ class _World:
         if self._odds(0.1):
             sites[SHADOWS] = Site(Sky(((0.0, self._weather()),)))
         aliases = self._aliases(names, SHADOWS in sites)
-        setup = Setup(sites, aliases, "main", admission=self._admission())
+        setup = Setup(sites, aliases, "main", self._retries(), self._breaker(), self._admission())
         wishes = [self._wish(number, list(aliases)) for number in range(self._crowd())]
         # Where only so many are allowed, the calls that look whether all is well may be too many.
         limited = any(site.limits.whole.any for site in sites.values())
@@ -91,13 +96,28 @@ class _World:
             idle_s=self._s(self._chance.uniform(0.5, 5)),
             total_s=self._s(self._chance.uniform(5, 40)),
         )
-        return Site(sky, timeouts, self._limits())
+        keys = ("k1", "k2", "k3")[: self._chance.randint(2, 3)] if self._keyed and self._odds(0.5) else ()
+        dead = frozenset(self._chance.sample(keys, self._chance.randint(0, len(keys) - 1))) if keys else frozenset[str]()
+        return Site(sky, timeouts, self._limits(), keys, dead)
 
     def _limits(self) -> ProviderLimits:
         if self._haven or self._odds(0.75):
             return ProviderLimits()
         chance = self._chance
         return ProviderLimits(TargetLimits(chance.choice((None, 1, 3)), chance.choice((None, 5, 30)), chance.choice((None, 500))))
+
+    def _retries(self) -> RetrySettings:
+        chance = self._chance
+        return RetrySettings(base_s=chance.choice((0.0, 0.1, 1.0)), budget_floor=chance.choice((0, 3, 100)))
+
+    def _breaker(self) -> BreakerSettings:
+        chance = self._chance
+        return BreakerSettings(
+            consecutive_failures=chance.choice((2, 5, 0)),
+            minimum_calls=chance.choice((3, 20)),
+            probe_interval_s=chance.choice((0.5, 1.0)),
+            max_probe_interval_s=_LONGEST_PROBE_S,
+        )
 
     def _admission(self) -> AdmissionSettings:
         if self._haven or self._odds(0.6):
@@ -141,7 +161,7 @@ class _World:
                 tuple(Member(target, chance.choice((1.0, 3.0))) for target in own),
                 chance.choice(_STRATEGIES),
                 fallbacks=Fallbacks(default=("spare",) if self._odds(0.5) else ()),
-                hedge=Hedge(chance.choice((None, 0.2, 1.0))) if self._odds(0.2) else None,
+                hedge=Hedge(chance.choice((None, 0.2, 1.0))) if not self._keyed and self._odds(0.3) else None,
                 shadow=Shadow(Target(SHADOWS, "m"), 50.0, 3) if shadowed else None,
             ),
             "spare": Alias((Member(chance.choice(targets)),)),
