@@ -28,6 +28,11 @@ def test_renewed_keys_are_let_in_and_the_old_ones_no_more(keys: Authenticator) -
             keys.principal({"x-api-key": old}, None)
 
 
+def test_how_urgent_calls_may_be_goes_with_the_key() -> None:
+    batch = ApiKey(name="batch", tenant="acme", key="pw-secret-3", max_priority=pb.PRIORITY_LOW)
+    assert Authenticator([batch]).principal({"x-api-key": "pw-secret-3"}, None).max_priority == pb.PRIORITY_LOW
+
+
 @pytest.mark.parametrize(
     "metadata",
     [
