@@ -129,8 +129,8 @@ class Messages:
     def _state(self, part: pb.ContentPart, state: bytes, where: str) -> JsonObject:
         """What the vendor wants back beside the part itself."""
         if states.is_item(state):
-            if part.HasField("reasoning"):
-                asked.part_dropped(self._call, self._provider, where, "it came from the Responses API, which alone takes it back")
+            path = where if part.HasField("reasoning") else f"{where}.provider_state"
+            asked.part_dropped(self._call, self._provider, path, "it came from the Responses API, which alone takes it back")
             return {}
         if state:
             return {} if state == states.CUSTOM else parsed_object(state) or {}
