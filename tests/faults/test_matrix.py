@@ -32,7 +32,7 @@ PROMPT = "Which words do you know?"
 CLOCK = SystemClock()
 RETRIES = RetrySettings(max_attempts=2, base_s=0.01)
 WITHIN_S = 10.0
-SLACK_S = 3.0  # of a machine that is busy with other tests
+SLACK_S = 6.0  # of a machine that is busy with other tests
 LATE_S = 0.01
 TIMERS_S: dict[Timer, float] = {"first_token": QUICK.first_token_s, "idle": QUICK.idle_s, "total": QUICK.total_s}
 
@@ -136,4 +136,4 @@ async def test_every_fault_ends_as_it_should_in_every_dialect(
     begun_s = time.monotonic()
     found = [problem for problems in await asyncio.gather(*(case.problems() for case in cases)) for problem in problems]
     assert not found, "\n".join(found)
-    assert time.monotonic() - begun_s < WITHIN_S
+    assert time.monotonic() - begun_s < 2 * WITHIN_S  # the machine is busy with other tests
