@@ -1,7 +1,7 @@
 """History: one seed's vendors, configuration and callers, played in virtual time and judged."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tests.sim.caller import Outcome, Wish, ask
@@ -46,12 +46,12 @@ class Played:
         return f"vendors saw:\n{visits}\ncallers saw:\n{outcomes}"
 
 
-def play(history: History, look: Callable[[Played], None] = lambda _: None) -> Played:
+def play(history: History) -> Played:
     """Play it. Raises Violation, saying everything that broke, and whatever broke out of the gateway."""
-    return run(_play(history, look))
+    return run(_play(history))
 
 
-async def _play(history: History, look: Callable[[Played], None]) -> Played:
+async def _play(history: History) -> Played:
     clock = VirtualClock()
     played = Played(Gateway(history.setup, clock, history.seed))
     async with asyncio.timeout(_PATIENCE_S):
@@ -61,7 +61,6 @@ async def _play(history: History, look: Callable[[Played], None]) -> Played:
         problems += _unanswered(history, played.outcomes)
         if history.recovery_s is not None and not problems:
             problems += await _liveness(history, played)
-    look(played)
     if problems:
         raise Violation("\n".join([*problems, "", played.story()]))
     return played
