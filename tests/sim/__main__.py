@@ -31,6 +31,8 @@ def main() -> int:
     with ProcessPoolExecutor(os.cpu_count()) as processes:
         for number, found in enumerate(processes.map(_broken, range(first, first + count, _AT_ONCE)), 1):
             broken += found
+            for each in found:
+                print("\n" + "\n".join(each.splitlines()[:2]))
             done = min(count, number * _AT_ONCE)
             print(f"\r{done} histories, {len(broken)} broke, {done / (time.monotonic() - began_s):.0f}/s ", end="", flush=True)
     print()

@@ -92,7 +92,7 @@ class Gateway:
         self.limits = memory_limits.Limits(clock)
         self.admission = Admission(setup.admission, clock=clock, chance=chance)
         self.metrics = Metrics([(target.provider, target.model) for target in named], setup.sites.keys())
-        self.ledger = Ledger(clock, self._circuit)
+        self.ledger = Ledger(clock, self._circuit, self.roster.enabled)
         ids = Ids(clock, chance)
         book = Book(dict.fromkeys(setup.sites, Account(free=True)), Unpublished(), clock)
         self.vendors = {

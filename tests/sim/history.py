@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from promptwire_server.core.standing import Standing
 from tests.sim.caller import Outcome, Wish, ask
 from tests.sim.gateway import Gateway, Setup
 from tests.sim.invariants import broken
@@ -22,12 +23,23 @@ class Violation(AssertionError):
 
 
 @dataclass(frozen=True, slots=True)
+class Steer:
+    """The operator takes a provider out of use, or back in."""
+
+    at_s: float
+    provider: str
+    enabled: bool
+    drain_s: float | None = None  # None: what is under way goes on
+
+
+@dataclass(frozen=True, slots=True)
 class History:
     """What is to happen."""
 
     seed: int
     setup: Setup
     wishes: Sequence[Wish]
+    steers: Sequence[Steer] = ()
     havens: frozenset[str] = frozenset()  # aliases that always have somebody well, so that every patient call must end well
     recovery_s: float | None = None  # after all vendors are well, until every call must go well; None: not looked at
 
@@ -55,7 +67,9 @@ async def _play(history: History) -> Played:
     clock = VirtualClock()
     played = Played(Gateway(history.setup, clock, history.seed))
     async with asyncio.timeout(_PATIENCE_S):
-        await _all(played, history.wishes)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_all(played, history.wishes))
+            group.create_task(_steered(played.gateway, history.steers))
         await _settled(played)
         problems = list(broken(played.gateway, played.outcomes))
         problems += _unanswered(history, played.outcomes)
@@ -73,6 +87,20 @@ async def _all(played: Played, wishes: Sequence[Wish]) -> None:
     played.outcomes += [task.result() for task in tasks]
 
 
+async def _steered(gateway: Gateway, steers: Sequence[Steer]) -> None:
+    for steer in sorted(steers, key=lambda steer: steer.at_s):
+        await asyncio.sleep(max(0.0, steer.at_s - gateway.clock.monotonic()))
+        _steer(gateway, steer)
+
+
+def _steer(gateway: Gateway, steer: Steer) -> None:
+    """As the operator's desk."""
+    now_s = gateway.clock.time()
+    clear_by_s = None if steer.drain_s is None else now_s + steer.drain_s
+    post = gateway.roster.posts[steer.provider]
+    post.set(Standing(steer.enabled, "", now_s, clear_by_s), now_s, asyncio.get_running_loop().call_later)
+
+
 async def _settled(played: Played) -> None:
     """What goes on behind calls has ended too."""
     played.gateway.shadows.close()
@@ -82,8 +110,9 @@ async def _settled(played: Played) -> None:
 async def _liveness(history: History, played: Played) -> list[str]:
     """All vendors are well again: soon every call is answered at once, and nothing keeps state that says otherwise."""
     gateway = played.gateway
-    for vendor in gateway.vendors.values():
+    for name, vendor in gateway.vendors.items():
         vendor.sky = Sky()
+        _steer(gateway, Steer(0.0, name, enabled=True))
     assert history.recovery_s is not None
     recovery_s = history.recovery_s
     now_s = gateway.clock.monotonic()

@@ -64,6 +64,9 @@ def _attempts(outcome: Outcome, visits: Sequence[Visit], *, hedged: bool) -> Ite
     if len(told) < len(made) or any(told.count(target) < made.count(target) for target in made):
         yield f"told of {told}, made {made}"
     well = [one for one in attempts if not one.HasField("failure")]
+    live = [event.attempt_failed.attempt.failure.reason for event in outcome.events if event.HasField("attempt_failed")]
+    if outcome.end == "answer" and outcome.wish.stream and live != [one.failure.reason for one in attempts if one.HasField("failure")]:
+        yield f"told of {live} while it went on"
     if outcome.end == "answer" and len(well) != 1 and not (hedged and len(well) == 2):  # both answered at the same moment
         yield f"an answer of {len(well)} attempts that went well"
 
@@ -106,6 +109,8 @@ def _probes(visits: Sequence[Visit]) -> Iterator[str]:
     for visit in visits:
         if visit.key and visit.turn > 1:
             continue  # the next key of a call that was let through
+        if not visit.in_use:
+            yield f"out of use: {visit}"
         if visit.circuit is State.OPEN:
             yield f"through an open breaker: {visit}"
         if visit.circuit is State.HALF_OPEN:

@@ -22,6 +22,7 @@ class Visit:
     key: str  # that it was asked with; empty: the only one
     turn: int  # how many were before it, of this call at this target
     circuit: State  # of the target's breaker at that moment
+    in_use: bool  # the operator lets the provider be used
     ended_s: float | None = None
     how: str = "open"  # then "answered", "left" by the gateway before the end, or the fault
     closed_until_s: float = 0.0  # the vendor said so long: do not come back
@@ -37,7 +38,8 @@ class Ledger:
     """All visits, in the order in which they began."""
 
     clock: Clock
-    circuit: Callable[[Target], State] = lambda _: State.CLOSED
+    circuit: Callable[[Target], State]
+    in_use: Callable[[str], bool]
     visits: list[Visit] = field(default_factory=list)
     _turns: dict[tuple[int, Target], int] = field(default_factory=dict)
 
@@ -45,7 +47,7 @@ class Ledger:
         """A request has arrived."""
         call, target = int(_found(_WHOSE, body)), Target(provider, _found(_MODEL, body).decode())
         turn = self._turns[call, target] = self._turns.get((call, target), 0) + 1
-        visit = Visit(call, target, self.clock.monotonic(), key, turn, self.circuit(target))
+        visit = Visit(call, target, self.clock.monotonic(), key, turn, self.circuit(target), self.in_use(provider))
         self.visits.append(visit)
         return visit
 

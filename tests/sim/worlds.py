@@ -15,7 +15,7 @@ from promptwire_server.layers.retry import RetrySettings
 from promptwire_server.providers.upstream import Timeouts
 from tests.sim.caller import Wish
 from tests.sim.gateway import Setup, Site
-from tests.sim.history import History
+from tests.sim.history import History, Steer
 from tests.sim.invariants import SHADOWS
 from tests.sim.sky import HOPELESS, Fate, Sky, Weather
 
@@ -74,6 +74,7 @@ class _World:
             self._seed,
             setup,
             wishes,
+            self._steers(names) if self._odds(0.15) else (),
             havens=frozenset({"main"} if self._haven else ()),
             recovery_s=recovery_s if self._odds(0.3) and not limited else None,
         )
@@ -105,6 +106,13 @@ class _World:
             return ProviderLimits()
         chance = self._chance
         return ProviderLimits(TargetLimits(chance.choice((None, 1, 3)), chance.choice((None, 5, 30)), chance.choice((None, 500))))
+
+    def _steers(self, names: str) -> list[Steer]:
+        chance = self._chance
+        name = chance.choice(names)
+        out_s = self._s(chance.uniform(0, self._length_s))
+        drain_s = chance.choice((None, 0.0, self._s(chance.uniform(0, 3))))
+        return [Steer(out_s, name, enabled=False, drain_s=drain_s), Steer(out_s + self._s(chance.uniform(0, 10)), name, enabled=True)]
 
     def _retries(self) -> RetrySettings:
         chance = self._chance
