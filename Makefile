@@ -7,7 +7,7 @@ UV := $(BIN)/uv
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check gen docs lint types imports breaking sim bench bench-peers lock format clean baseline sync-client
+.PHONY: help run test check gen docs lint types imports breaking sim bench bench-peers lock format clean matrix baseline sync-client
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ format: $(VENV)/.dev ## Format code and contract
 
 sim: $(VENV)/.dev ## Play 100,000 histories of vendors and callers in virtual time (PROMPTWIRE_SIM_SEED=7 plays that one again)
 	$(BIN)/python -m tests.sim $(ARGS)
+
+matrix: $(VENV)/.dev ## Hold every dialect to every fault (on a machine that does nothing else)
+	$(BIN)/python -m pytest -m slow tests/faults $(ARGS)
 
 bench: $(VENV)/.dev ## Compare with a bare gRPC server in one run (needs h2load)
 	$(BIN)/python -m tests.bench $(ARGS)

@@ -19,9 +19,9 @@ from promptwire_server.providers.upstream import Timeouts
 
 # Where a fault comes midway, so many tokens, one after the other; an event of a dialect is not always a token.
 MIDWAY: Final = "MIDWAY"
-MIDWAY_AT: Final[Mapping[str, int]] = {"responses": 8}
-MIDWAY_ELSE: Final = 4
-_SLOWLY: Final = "tokens=20;delay_ms=5"
+MIDWAY_AT: Final[Mapping[str, int]] = {"responses": 14}
+MIDWAY_ELSE: Final = 10
+_SLOWLY: Final = "tokens=20;delay_ms=15"
 
 QUICK: Final = Timeouts(connect_s=5, first_token_s=0.6, idle_s=0.6, total_s=1.2)
 Timer = Literal["first_token", "idle", "total"]

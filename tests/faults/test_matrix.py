@@ -112,7 +112,7 @@ class Case:
             found.append(f"the connection was {'kept' if kept else 'closed'}")
         took_s = entries[0]["ended_s"] - entries[0]["arrived_s"]
         least_s = TIMERS_S[outcome.timer] if outcome.timer else 0.0
-        if not least_s * 0.9 <= took_s <= least_s + SLACK_S:
+        if not least_s * 0.8 <= took_s <= least_s + SLACK_S:
             found.append(f"the first request took {took_s:.3f} s")
         if len(entries) > 1 and entries[1]["arrived_s"] - entries[0]["ended_s"] < self.fault.pause_s - LATE_S:
             found.append(f"the second came {entries[1]['arrived_s'] - entries[0]['ended_s']:.3f} s after the first")
@@ -127,6 +127,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow  # its product timeouts are so short that other tests beside it would make them lie
 @pytest.mark.parametrize(("fault", "outcome", "stream"), CASES)
 async def test_every_fault_ends_as_it_should_in_every_dialect(
     fake: FakeProvider, api_key: str, fault: Fault, outcome: Outcome, *, stream: bool
