@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
+from math import inf
 
 from promptwire import v1 as pb
 from promptwire_server.layers.breaker import State
@@ -115,6 +116,10 @@ def _probes(visits: Sequence[Visit]) -> Iterator[str]:
             yield f"through an open breaker: {visit}"
         if visit.circuit is State.HALF_OPEN:
             other = probing.get(visit.target)
-            if other is not None and (other.ended_s is None or other.ended_s > visit.begun_s):
+            if other is not None and min(_or_never(other.ended_s), _or_never(other.told_s)) > visit.begun_s:
                 yield f"two probes: {other}, {visit}"
             probing[visit.target] = visit
+
+
+def _or_never(at_s: float | None) -> float:
+    return inf if at_s is None else at_s

@@ -23,6 +23,7 @@ class Visit:
     turn: int  # how many were before it, of this call at this target
     circuit: State  # of the target's breaker at that moment
     in_use: bool  # the operator lets the provider be used
+    told_s: float | None = None  # when the first of a stream had been understood
     ended_s: float | None = None
     how: str = "open"  # then "answered", "left" by the gateway before the end, or the fault
     closed_until_s: float = 0.0  # the vendor said so long: do not come back

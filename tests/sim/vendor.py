@@ -219,6 +219,8 @@ class Exchange:
         """See Stream."""
         self._since_s = None
         self._waiting_for = "idle"
+        if self._visit.told_s is None:
+            self._visit.told_s = self._loop.time()
 
     def still(self) -> None:
         """Something of a whole answer has come."""
@@ -263,6 +265,8 @@ class Exchange:
         finally:
             handle.cancel()
             self._waiting = None
+        if self._closed:  # in the same moment: what has come is not read any more
+            raise failed(self._name, "its answer broke off")
 
 
 def _wake(waiting: "asyncio.Future[None]") -> None:
