@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from promptwire import v1 as pb
-from tests.bench import first_token, load, servers
+from tests.bench import first_token, layers, load, servers
 from tests.bench.report import Row, compared, limited, save, table
 from tests.faults.fake_provider import process
 
@@ -38,6 +38,7 @@ def _options() -> argparse.Namespace:
 
 def _rows(*, quick: bool) -> Iterator[Row]:
     scale = 1 if quick else 5
+    yield from layers.rows()  # before anything else runs
     with process.running(fast=True) as upstream, servers.bare() as bare:
         os.sched_setaffinity(upstream.pid, {int(servers.UPSTREAM_CORE)})
         with servers.ours(upstream.base_url) as ours:
