@@ -29,6 +29,7 @@ from promptwire_server.layers.cache import CacheSettings
 from promptwire_server.layers.desk import Place
 from promptwire_server.layers.prober import ProbeSettings
 from promptwire_server.layers.retry import RetrySettings
+from promptwire_server.layers.stream_probe import StreamProbeSettings
 from promptwire_server.providers import custom, registry, script
 from promptwire_server.providers.settings import HttpSettings
 from promptwire_server.providers.upstream import Bounds, Timeouts, Tls
@@ -114,6 +115,12 @@ def probe_settings(settings: Settings) -> ProbeSettings:
     """How targets without calls are asked whether they are well."""
     probes = settings.resilience.health_probes
     return ProbeSettings(probes.interval_s, probes.ask, probes.timeout_s)
+
+
+def stream_probe_settings(settings: Settings) -> StreamProbeSettings:
+    """What a stream must show before it is handed on."""
+    probe = settings.resilience.stream_probe
+    return StreamProbeSettings(probe.characters, probe.within_s)
 
 
 def standings_file(settings: Settings) -> Path:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from promptwire_server.core.call import Target
 from promptwire_server.core.clock import Chance, Clock
 from promptwire_server.core.facts import Facts
-from promptwire_server.core.handler import Handler, stack
+from promptwire_server.core.handler import Handler, Layer, stack
 from promptwire_server.core.ids import Ids
 from promptwire_server.core.secret import Secret
 from promptwire_server.layers.admission.admission import Admission
@@ -35,6 +35,7 @@ from promptwire_server.layers.route import Routes
 from promptwire_server.layers.router import Router
 from promptwire_server.layers.shadow import Shadows
 from promptwire_server.layers.share import Share
+from promptwire_server.layers.stream_probe import StreamProbe, StreamProbeSettings
 from promptwire_server.layers.tally import Tally
 from promptwire_server.providers.adapter import Adapter
 from promptwire_server.providers.credentials import KeyRing
@@ -69,6 +70,7 @@ class Setup:
     retries: RetrySettings = field(default_factory=RetrySettings)
     breaker: BreakerSettings = field(default_factory=BreakerSettings)
     admission: AdmissionSettings = field(default_factory=AdmissionSettings)
+    probe: StreamProbeSettings = field(default_factory=StreamProbeSettings)
     outliers: bool = True
 
 
@@ -124,12 +126,15 @@ class Gateway:
 
     def _provider(self, name: str, provider: Handler, book: Book) -> Handler:
         """As Gateway._before of the server."""
+        probe = self.setup.probe
+        probing: list[Layer] = [lambda inner: StreamProbe(inner, settings=probe, clock=self.clock)] if probe.characters else []
         limits = self.setup.sites[name].limits
         return stack(
             [
                 lambda inner: Pulse(inner, roster=self.roster, clock=self.clock),
                 lambda inner: Shielded(inner, breakers=self.breakers),
-                lambda inner: Limits(inner, provider=name, limits=limits, store=self.limits, count=prompt_tokens),
+                lambda inner: Limits(inner, provider=name, limits=limits, store=self.limits),
+                *probing,
                 lambda inner: Share(inner, clock=self.clock, usual=self.roster),
                 lambda inner: Priced(inner, book=book),
             ],

@@ -5,12 +5,12 @@ from itertools import pairwise
 from math import inf
 
 from promptwire import v1 as pb
+from promptwire_server.core.errors import StreamInterrupted
 from promptwire_server.layers.breaker import State
 from tests.sim.caller import Outcome, text_read
 from tests.sim.gateway import Gateway
 from tests.sim.ledger import Visit
 
-MOST_ATTEMPTS = 3
 _TICK_S = 0.003  # timers of vendors are allowed to be early or late by 2 ms
 SHADOWS = "shadow"  # the provider that only shadows are cast on
 _CLOSING = ("429", "503", "529")  # come with Retry-After, if the weather has any
@@ -26,10 +26,16 @@ def broken(gateway: Gateway, outcomes: Sequence[Outcome]) -> Iterator[str]:
         if visit.target.provider != SHADOWS:
             visits.setdefault(visit.call, []).append(visit)
     hedging = {name for name, alias in gateway.setup.aliases.items() if alias.hedge is not None}
+    most = gateway.setup.retries.max_attempts
     for outcome in outcomes:
         own = visits.get(outcome.wish.number, [])
         hedged = bool(hedging) and not outcome.wish.stream
-        for problem in (*_end(outcome), *_attempts(outcome, own, hedged=hedged), *_times(outcome, own), *(() if hedged else _turns(own))):
+        for problem in (
+            *_end(outcome),
+            *_attempts(outcome, own, most, hedged=hedged),
+            *_times(outcome, own),
+            *(() if hedged else _turns(own)),
+        ):
             yield f"{outcome}: {problem}"
 
 
@@ -43,6 +49,8 @@ def _end(outcome: Outcome) -> Iterator[str]:
         yield "an answer without a text"
     if outcome.end != "answer" and any(event.HasField("finished") for event in outcome.events) and outcome.error is not None:
         yield "an error behind the end"
+    if isinstance(outcome.error, StreamInterrupted) and not outcome.events:
+        yield "a stream that broke off before its caller saw any of it"
 
 
 def _grammar(events: Sequence[pb.StreamChatResponse]) -> Iterator[str]:
@@ -55,10 +63,10 @@ def _grammar(events: Sequence[pb.StreamChatResponse]) -> Iterator[str]:
         yield f"parts {ends} of deltas {text_read(events)!r}"
 
 
-def _attempts(outcome: Outcome, visits: Sequence[Visit], *, hedged: bool) -> Iterator[str]:
-    """No more than three, all of which are told of, in a trail that is true."""
+def _attempts(outcome: Outcome, visits: Sequence[Visit], most: int, *, hedged: bool) -> Iterator[str]:
+    """No more than allowed, all of which are told of, in a trail that is true."""
     attempts = outcome.call.trail.attempts
-    if len(attempts) > MOST_ATTEMPTS or len(visits) > MOST_ATTEMPTS:
+    if len(attempts) > most or len(visits) > most:
         yield f"{len(attempts)} attempts, {len(visits)} requests"
     told = sorted(f"{one.provider}/{one.model}" for one in attempts)
     made = sorted(str(visit.target) for visit in visits)

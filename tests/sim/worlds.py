@@ -12,6 +12,7 @@ from promptwire_server.layers.alias import Alias, Arm, Fallbacks, Hedge, Member,
 from promptwire_server.layers.breaker import BreakerSettings
 from promptwire_server.layers.limits import ProviderLimits
 from promptwire_server.layers.retry import RetrySettings
+from promptwire_server.layers.stream_probe import StreamProbeSettings
 from promptwire_server.providers.upstream import Timeouts
 from tests.sim.caller import Wish
 from tests.sim.gateway import Setup, Site
@@ -65,7 +66,7 @@ class _World:
         if self._odds(0.1):
             sites[SHADOWS] = Site(Sky(((0.0, self._weather()),)))
         aliases = self._aliases(names, SHADOWS in sites)
-        setup = Setup(sites, aliases, "main", self._retries(), self._breaker(), self._admission())
+        setup = Setup(sites, aliases, "main", self._retries(), self._breaker(), self._admission(), probe=self._probe())
         wishes = [self._wish(number, list(aliases)) for number in range(self._crowd())]
         # Where only so many are allowed, the calls that look whether all is well may be too many.
         limited = any(site.limits.whole.any for site in sites.values())
@@ -126,6 +127,12 @@ class _World:
             probe_interval_s=chance.choice((0.5, 1.0)),
             max_probe_interval_s=_LONGEST_PROBE_S,
         )
+    def _probe(self) -> StreamProbeSettings:
+        chance = random.Random(f"{self._seed} probe")  # of its own, so that histories without one stay what they were
+        if chance.random() < 0.7:
+            return StreamProbeSettings()
+        return StreamProbeSettings(chance.choice((1, 10, 10_000)), self._s(chance.choice((0.2, 1.0, 5.0))))
+
 
     def _admission(self) -> AdmissionSettings:
         if self._haven or self._odds(0.6):

@@ -59,6 +59,22 @@ class HealthProbes(Section):
     timeout_s: Seconds = Field(10.0, alias="timeout", description="How long one may take.", examples=["10s"])
 
 
+class StreamProbe(Section):
+    """Holding streams back until they have shown that they are going on: one that dies before is replaced, and its caller sees nothing."""
+
+    characters: int = Field(
+        0,
+        ge=0,
+        le=100_000,
+        description="Of text and reasoning, or a whole tool call, that a stream must have shown before any of it is handed on. "
+        "0: streams flow at once.",
+        examples=[20],
+    )
+    within_s: Seconds = Field(
+        2.0, alias="within", description="How long one is held back at most, from its first event on.", examples=["2s"]
+    )
+
+
 class Resilience(Section):
     """How failures of providers are met."""
 
@@ -69,4 +85,5 @@ class Resilience(Section):
         description="Targets that do far worse than the others of their alias are tried last.",
         examples=[True],
     )
+    stream_probe: StreamProbe = Field(StreamProbe.model_validate({}), description="What a stream must show before it is handed on.")
     health_probes: HealthProbes = Field(HealthProbes.model_validate({}), description="Calls that find out whether targets are well.")

@@ -6,11 +6,13 @@ from types import TracebackType
 from typing import Self
 
 from promptwire import v1 as pb
+from promptwire_server.core.ahead import Ahead
 from promptwire_server.core.answer import Assembly, Observer, events_of
 from promptwire_server.core.errors import CallCancelled, PromptwireError, StreamInterrupted, UpstreamError, UpstreamFailed
 
 Event = pb.StreamChatResponse
 Batch = Sequence[Event]  # events that arrived together: one read from the upstream
+Enough = Callable[[Batch], bool]  # asked of each batch in turn: whether, with those before it, that is enough
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class Reply:
     """
 
     __slots__ = (
+        "_ahead",
         "_aside",
         "_assembly",
         "_callbacks",
@@ -47,6 +50,7 @@ class Reply:
         "_release",
         "_response",
         "_source",
+        "vectors",
     )
 
     def __init__(
@@ -55,12 +59,15 @@ class Reply:
         release: Callable[[], None] | None = None,
         response: pb.ChatResponse | None = None,
         partial: Callable[[], pb.ChatResponse] | None = None,  # what the source has so far, unfinished parts included; must not raise
+        vectors: pb.EmbedResponse | None = None,
     ) -> None:
         self._source = source
         self._release = release
         self._partial = partial
         self._response = response
+        self.vectors = vectors  # that were asked for; None: words were
         self._aside: Batch = ()
+        self._ahead: Ahead[Batch] | None = None
         self._observers: list[Observer] = []
         self._assembly = None if source is None else Assembly(self._observers)
         self._callbacks: list[OnDone] = []
@@ -70,9 +77,9 @@ class Reply:
         self._cut: PromptwireError | None = None
 
     @classmethod
-    def whole(cls, response: pb.ChatResponse) -> "Reply":
-        """A Reply that is complete already."""
-        return cls(response=response)
+    def whole(cls, response: pb.ChatResponse, vectors: pb.EmbedResponse | None = None) -> "Reply":
+        """A Reply that is complete already. One that brings vectors has an answer without words beside them."""
+        return cls(response=response, vectors=vectors)
 
     @property
     def flowing(self) -> bool:
@@ -91,15 +98,25 @@ class Reply:
         """Say these right behind `started`, which is told before anything of the answer: what led to it. Who reads it whole is not told."""
         self._aside = events
 
+    async def hold(self, enough: Enough, within_s: float) -> None:
+        """Read ahead until there is `enough`, or for so long: nothing of it has left yet, so its failure can still be made good.
+
+        Raises what the source raises; the Reply is then to be closed, as after a cancellation.
+        """
+        if self._source is not None:
+            self._ahead = Ahead(self._source, enough)
+            await self._ahead.read(within_s)
+
     async def read(self) -> pb.ChatResponse:
         """The whole answer. Raises what the upstream raised."""
         failure: PromptwireError | None = None
         if self._source is not None:
             try:
-                async for batch in self._source:
-                    self._take(batch)
-                    if self._cut is not None:
-                        break
+                for source in self._sources(self._source):
+                    async for batch in source:
+                        self._take(batch)
+                        if self._cut is not None:
+                            break
             except PromptwireError as error:
                 failure = error
         response = self._complete(failure)
@@ -120,12 +137,13 @@ class Reply:
             return
         failure: PromptwireError | None = None
         try:
-            async for batch in self._source:
-                self._take(batch)
-                self._delivered = True
-                yield self._with_aside(batch) if self._aside else batch
-                if self._cut is not None:
-                    break
+            for source in self._sources(self._source):
+                async for batch in source:
+                    self._take(batch)
+                    self._delivered = True
+                    yield self._with_aside(batch) if self._aside else batch
+                    if self._cut is not None:
+                        break
         except PromptwireError as error:
             failure = error
         self._complete(failure)
@@ -159,6 +177,8 @@ class Reply:
         if self._ended:
             return
         self._ended = True
+        if self._ahead is not None:
+            self._ahead.stop()
         try:
             if self._release is not None:
                 self._release()
@@ -179,6 +199,10 @@ class Reply:
         if self._response is not None or isinstance(error, CallCancelled):
             return None
         return error if isinstance(error, Exception) else self._error
+
+    def _sources(self, source: AsyncIterator[Batch]) -> Sequence[AsyncIterator[Batch]]:
+        """What is read one after the other: a chain of the two would cost every batch something."""
+        return (source,) if self._ahead is None else (self._ahead.batches(), source)
 
     def _take(self, batch: Batch) -> None:
         assembly = self._assembly

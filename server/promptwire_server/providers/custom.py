@@ -261,7 +261,7 @@ class _Stream:
             except PromptwireError as error:
                 final = interrupted(error, delivered_deltas=self.speech.deltas)
                 self.attempt.failed(final)
-                raise final from None
+                raise final from final.__cause__
             if out:
                 yield out
 

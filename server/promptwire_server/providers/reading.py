@@ -54,7 +54,7 @@ class Reading:
                     yield batch
                 final = interrupted(error, delivered_deltas=self._answer.deltas())
                 self._attempt.failed(final)
-                raise final from None
+                raise final from final.__cause__
             if batch:
                 yield batch
 
