@@ -53,8 +53,7 @@ class _World:
         # Of some worlds every time is a multiple of a tenth of a second, so that things happen at the same moment.
         self._grid_s = 0.1 if self._odds(0.3) else 0.0
         self._haven = self._odds(0.4)
-        # Keys in turn take attempts that havens and hedges would need: see test_faults_known.py.
-        self._keyed = not self._haven and self._odds(0.3)
+        self._keyed = self._odds(0.3)
         self._retry_after_s = 0.0
 
     def history(self) -> History:
@@ -168,7 +167,9 @@ class _World:
     def _aliases(self, names: str, shadowed: bool) -> dict[str, Alias]:  # noqa: FBT001 - of a private method
         chance = self._chance
         targets = [Target(name, model) for name in names for model in ("m", "n")[: chance.randint(1, 2)]]
-        own = chance.sample(targets, chance.randint(1, min(len(targets), 2 if self._haven else 4)))
+        # Keys in turn leave one attempt to others: with more than one before it, the haven may not be asked.
+        most = 4 if not self._haven else 1 if self._keyed else 2
+        own = chance.sample(targets, chance.randint(1, min(len(targets), most)))
         if self._haven:
             own.insert(chance.randint(0, len(own)), Target(_HAVEN, "m"))
         aliases = {
@@ -176,7 +177,7 @@ class _World:
                 tuple(Member(target, chance.choice((1.0, 3.0))) for target in own),
                 chance.choice(_STRATEGIES),
                 fallbacks=Fallbacks(default=("spare",) if self._odds(0.5) else ()),
-                hedge=Hedge(chance.choice((None, 0.2, 1.0))) if not self._keyed and self._odds(0.3) else None,
+                hedge=Hedge(chance.choice((None, 0.2, 1.0))) if self._odds(0.3) else None,
                 shadow=Shadow(Target(SHADOWS, "m"), 50.0, 3) if shadowed else None,
             ),
             "spare": Alias((Member(chance.choice(targets)),)),

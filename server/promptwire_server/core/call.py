@@ -18,6 +18,7 @@ class Principal:
 
 
 ANONYMOUS = Principal(tenant="default", name="anonymous")
+MOST_ATTEMPTS = 3  # of one call, at all targets together: the promise of the gateway as a whole, unless its operator says otherwise
 
 
 class Target(NamedTuple):  # whose hash is C's: it is looked up ten times a call
@@ -39,6 +40,7 @@ class Trail:
     upstream_s: float = 0.0
     variant: str = ""  # the side of a split that the call is on
     limits: dict[Target, RateLimits] = field(default_factory=dict)  # what vendors told beside their last answers, for whoever heeds it
+    spare: int = MOST_ATTEMPTS - 1  # attempts that providers with several keys may add to the one that each is asked for; set by route
 
 
 @dataclass(slots=True)  # not frozen: that alone would cost 2.5 µs a call

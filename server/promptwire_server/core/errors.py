@@ -18,6 +18,7 @@
     │   └── RateLimited             the caller's own limit
     ├── UpstreamError           a provider's fault, or our account's
     │   ├── UpstreamAccount         bad key, no money: never retried
+    │   │   └── UpstreamKey             one key of several, and others are left
     │   ├── UpstreamRateLimited     the provider limits us
     │   ├── UpstreamInvalidRequest  the provider calls the request wrong
     │   │   └── UpstreamModelUnknown    it has no such model: another may
@@ -237,6 +238,12 @@ class UpstreamAccount(UpstreamError):
 
     code = Code.FAILED_PRECONDITION
     reason = pb.ERROR_REASON_UPSTREAM_ACCOUNT
+
+
+class UpstreamKey(UpstreamAccount):
+    """One of the operator's keys is bad, and another one, which was not asked yet, may be good."""
+
+    retryable = True
 
 
 class UpstreamRateLimited(UpstreamError):

@@ -21,6 +21,7 @@ _KINDS: Final[dict["pb.ErrorReason", FailureKind]] = {
     pb.ERROR_REASON_BUDGET_EXHAUSTED: "budget",
     pb.ERROR_REASON_PRICE_UNKNOWN: "budget",
 }
+_OF_CREDENTIALS: Final[tuple[FailureKind, ...]] = ("failure", "rate_limit")
 _ON: Final[dict[FailureKind, str]] = {
     "failure": "failure",
     "rate_limit": "rate limit",
@@ -134,6 +135,12 @@ class Plan:
         given = {choice.target for choice in self.choices}
         ways = (self._planner.way(name, self._question) for name in self._fallbacks("failure"))
         return next((target for way in ways if (target := way.pool.likely(given)) is not None), None)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether `after` may give somebody when a credential is refused, which is a failure or a rate limit."""
+        names = self._names or ()
+        return any(name not in names for kind in _OF_CREDENTIALS for name in self._fallbacks(kind))
 
     def after(self, error: PromptwireError) -> Sequence[Choice]:
         """The operator's fallbacks for this kind of failure, once all choices before have failed, the last with this error; none twice.

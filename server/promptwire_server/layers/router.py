@@ -59,6 +59,11 @@ class Plan(Protocol):
         """Who would probably be asked if all choices failed: time must be left for it. None: nobody."""
         ...
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether `after` may give somebody when a credential is refused."""
+        ...
+
     def after(self, error: PromptwireError) -> Sequence[Choice]:
         """Further choices once all before have failed, the last with this error; none twice."""
         ...
@@ -147,7 +152,7 @@ class Router:
 class _Course:
     """One call on its way through its targets."""
 
-    __slots__ = ("_ahead", "_before", "_call", "_plan", "_retries", "_router", "_telling")
+    __slots__ = ("_ahead", "_before", "_call", "_pauses", "_plan", "_retries", "_router", "_telling")
 
     def __init__(self, router: Router, call: Call, plan: Plan) -> None:
         self._router = router
@@ -158,6 +163,7 @@ class _Course:
             self._ahead = deque(sorted(self._ahead, key=lambda choice: choice.target in call.avoid))
         self._before = len(call.trail.attempts)  # made for a stream that broke, which is told by whoever makes it good
         self._retries = 0
+        self._pauses: dict[int, float] = {}  # in seconds, by the place in the trail of the attempt before each
         self._telling: PromptwireError | None = None  # of a target that was reached: it says more than that another was not
 
     async def run(self) -> Reply:
@@ -180,31 +186,49 @@ class _Course:
         """The answer, which says at its beginning what failed before it. A whole one says so among its attempts."""
         if self._call.stream and self._made() > self._before:
             failed = failures(self._call.trail.attempts[self._before :], target.provider, target.model)
+            for place, pause in self._pauses.items():
+                failed[place - self._before].delay.FromNanoseconds(int(pause * 1e9))
             reply.tell([Event(attempt_failed=each) for each in failed])
         return reply
 
     async def _tried(self, choice: Choice) -> Reply:
         """One attempt; two, where the first of a whole answer takes longer than usual and that is wished."""
-        hedge = None if self._call.stream or self._made() else self._plan.hedge
-        after_s = None if hedge is None else self._router.hedge_s(hedge, choice.target)
-        if after_s is None or not self._router.fits(self._call, choice.target, after_s):
-            return await self._router.ask(self._call, choice, self._following())
+        after_s = self._hedge_s(choice.target)
+        if after_s is None:
+            following = self._following()
+            self._allot(another=following is not None or self._plan.goes_on)
+            return await self._router.ask(self._call, choice, following)
         second = Choice(self._ahead[0].target if self._ahead else choice.target, f"hedge after {after_s * 1000:.0f} ms")
         return await self._hedged(choice, second, after_s)
 
+    def _hedge_s(self, target: Target) -> float | None:
+        """When a second attempt begins beside the first, at this target; None: never."""
+        hedge = None if self._call.stream or self._made() or self._router.settings.max_attempts == 1 else self._plan.hedge
+        after_s = None if hedge is None else self._router.hedge_s(hedge, target)
+        return after_s if after_s is not None and self._router.fits(self._call, target, after_s) else None
+
     async def _hedged(self, first: Choice, second: Choice, after_s: float) -> Reply:
+        ask, call = self._router.ask, self._call
+        following = self._ahead[1].target if len(self._ahead) > 1 else self._plan.beyond  # should both fail
+        further = following is not None or self._plan.goes_on
+
         def begun() -> None:
             if self._ahead:
                 self._ahead.popleft()
+            if further:  # what was kept is used now; keep one more
+                call.trail.spare = max(0, call.trail.spare - 1)
 
-        ask, call = self._router.ask, self._call
-        following = self._ahead[1].target if len(self._ahead) > 1 else self._plan.beyond  # should both fail
+        self._allot(another=True)
         reply = await hedged(partial(ask, call, first, following), partial(ask, call, second, following), after_s, begun)
         mark_lost(call, (first.target, second.target))
         return reply
 
     def _following(self) -> Target | None:
         return self._ahead[0].target if self._ahead else self._plan.beyond
+
+    def _allot(self, *, another: bool) -> None:
+        """One attempt is for who is asked now, and where there is another, one for who is asked next; keys in turn may have the rest."""
+        self._call.trail.spare = max(0, self._router.settings.max_attempts - self._made() - 1 - another)
 
     def _made(self) -> int:
         return len(self._call.trail.attempts)
@@ -245,6 +269,7 @@ class _Course:
         if not router.fits(self._call, target, pause) or not router.budget.take():
             return False
         self._retries += 1
+        self._pauses[self._made() - 1] = pause
         await asyncio.sleep(pause)
         return True
 

@@ -6,7 +6,7 @@ from typing import TypeVar
 import orjson
 
 from promptwire import v1 as pb
-from promptwire_server.core.call import Call
+from promptwire_server.core.call import Call, Trail
 from promptwire_server.core.clock import Clock
 from promptwire_server.core.embedding import EmbedCall
 from promptwire_server.core.errors import PromptwireError
@@ -60,7 +60,7 @@ class Adapter:
         wire, answer = self._dialect.ask(call)
         if self._ring is None:
             return await self._ask(wire, answer, None)
-        return await self._ring.lend(answer.model, call.trail.attempts, lambda key: self._ask(wire, answer, key))
+        return await self._ring.lend(answer.model, call.trail, lambda key: self._ask(wire, answer, key))
 
     async def embed(self, call: EmbedCall) -> pb.EmbedResponse:
         """See Provider. Batches go one after the other: all at once would only meet the vendor's rate limit."""
@@ -82,7 +82,7 @@ class Adapter:
                     self._add(embeddings.from_wire(self._value(self._accepted(found, call.model, key))), batch, call, response)
                 attempt.answered()
 
-        await self._lent(ask, call.model, call.call.trail.attempts)
+        await self._lent(ask, call.model, call.call.trail)
         note_estimate(call.usage, call.call.trail.notices, said_something=False)
         self._note_length(call, response)
         response.usage.CopyFrom(call.usage)
@@ -147,10 +147,10 @@ class Adapter:
         async def ask(key: Key | None) -> Response:
             return self._accepted(await self._upstream.fetch(_request(wire, deadline_s, key)), model, key)
 
-        return await self._lent(ask, model)
+        return await self._lent(ask, model, Trail())
 
-    async def _lent(self, ask: Callable[[Key | None], Awaitable[T]], model: str, attempts: Sequence[pb.Attempt] = ()) -> T:
-        return await (ask(None) if self._ring is None else self._ring.lend(model, attempts, ask))
+    async def _lent(self, ask: Callable[[Key | None], Awaitable[T]], model: str, trail: Trail) -> T:
+        return await (ask(None) if self._ring is None else self._ring.lend(model, trail, ask))
 
     async def _ask(self, wire: Wire, answer: Answer, key: Key | None) -> Reply:
         call = answer.call

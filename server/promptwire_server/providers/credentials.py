@@ -8,13 +8,12 @@ import itertools
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
-from promptwire import v1 as pb
+from promptwire_server.core.call import Trail
 from promptwire_server.core.clock import Clock
-from promptwire_server.core.errors import Origin, PromptwireError, UpstreamAccount, UpstreamRateLimited
+from promptwire_server.core.errors import Origin, PromptwireError, UpstreamAccount, UpstreamKey, UpstreamRateLimited
 from promptwire_server.core.limits import BELIEVED_S, RateLimits
 from promptwire_server.core.secret import Secret
 
-MOST_ATTEMPTS = 3  # of one call, those at other providers included: the promise of the gateway as a whole
 _REST_S = 1.0  # after a refusal that does not say how long: the others go first meanwhile
 _OUT_S = 30.0  # after the first failure of an account; twice as long after each further one
 _LONGEST_OUT_S = 3600.0
@@ -120,11 +119,12 @@ class KeyRing:
         self.clock = clock
         self._turns = itertools.count(1)
 
-    async def lend(self, model: str, attempts: Sequence[pb.Attempt], ask: Callable[[Key], Awaitable[T]]) -> T:
+    async def lend(self, model: str, trail: Trail, ask: Callable[[Key], Awaitable[T]]) -> T:
         """What `ask` gives with a key that is let in.
 
-        Another key is asked when the vendor refuses one, while the call has attempts left. Raises UpstreamRateLimited, before anything is
-        asked, when all keys rest; when all accounts are broken, the one that has been so the longest is tried, and its error stands.
+        Another key is asked when the vendor refuses one, while the trail of the call has attempts to spare. Raises UpstreamRateLimited,
+        before anything is asked, when all keys rest; when all accounts are broken, the one that has been so the longest is tried, and its
+        error stands.
         """
         tried: list[Key] = []
         while True:
@@ -136,7 +136,7 @@ class KeyRing:
                 result = await ask(key)
             except (UpstreamAccount, UpstreamRateLimited) as error:
                 self._refused(key, model, error, now_s)
-                if not self._another(error, model, tried, attempts):
+                if not self._another(error, model, tried, trail):
                     raise self._standing(error, model) from None
             else:
                 key.works()
@@ -161,11 +161,15 @@ class KeyRing:
         else:
             key.rests(model, _REST_S if error.retry_after_s is None else error.retry_after_s, now_s)
 
-    def _another(self, error: PromptwireError, model: str, tried: Sequence[Key], attempts: Sequence[pb.Attempt]) -> bool:
-        """Whether to ask again. Of a refusal within an answer the beginning was understood already: that cannot be undone here."""
-        if error.origin.http_status is None or len(attempts) >= MOST_ATTEMPTS:
+    def _another(self, error: PromptwireError, model: str, tried: Sequence[Key], trail: Trail) -> bool:
+        """Whether to ask again; takes the attempt, at once, since another target may be asked beside this one.
+
+        Of a refusal within an answer the beginning was understood already: that cannot be undone here.
+        """
+        if error.origin.http_status is None or trail.spare <= 0 or not self._free(model, tried, self.clock.monotonic()):
             return False
-        return bool(self._free(model, tried, self.clock.monotonic()))
+        trail.spare -= 1
+        return True
 
     def _standing(self, error: PromptwireError, model: str) -> PromptwireError:
         """What the call ends with: that the vendor limits us, when another key will be let in sooner or at all."""
@@ -177,7 +181,7 @@ class KeyRing:
         if isinstance(error, UpstreamRateLimited):
             error.retry_after_s = min(waits)
             return error
-        return self._resting(alive, model, now_s) if min(waits) else error
+        return self._resting(alive, model, now_s) if min(waits) else UpstreamKey(error.message, origin=error.origin)
 
     def _resting(self, alive: Sequence[Key], model: str, now_s: float) -> UpstreamRateLimited:
         wait_s = min(key.rest_s(model, now_s) for key in alive)

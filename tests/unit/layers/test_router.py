@@ -51,6 +51,10 @@ class Planned:
         return self.fallbacks[0] if self.fallbacks else None
 
     @property
+    def goes_on(self) -> bool:
+        return bool(self.fallbacks)
+
+    @property
     def choices(self) -> Sequence[Choice]:
         return [Choice(target, "planned") for target in self.targets]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from promptwire import v1 as pb
+from promptwire_server.core.call import Trail
 from promptwire_server.core.clock import ManualClock
 from promptwire_server.core.errors import Origin, PromptwireError, UpstreamAccount, UpstreamFailed, UpstreamRateLimited
 from promptwire_server.core.limits import Allowance
@@ -37,19 +37,17 @@ class Vendor:
         self.says: dict[int, PromptwireError] = {}
         self.asked: list[int] = []
 
-    async def call(self, model: str = "gpt") -> int:
+    async def call(self, model: str = "gpt", trail: Trail | None = None) -> int:
         """One call; the number of the key that was let in."""
-        attempts: list[pb.Attempt] = []
         self.asked = []
 
         async def ask(key: Key) -> int:
             self.asked.append(key.number)
-            attempts.append(pb.Attempt())
             if key.number in self.says:
                 raise self.says[key.number]
             return key.number
 
-        return await self.ring.lend(model, attempts, ask)
+        return await self.ring.lend(model, trail or Trail(), ask)
 
 
 @pytest.fixture
@@ -164,9 +162,9 @@ async def test_one_call_tries_a_broken_account_again_while_the_others_go_elsewhe
             await answered.wait()
         return key.number
 
-    trying = asyncio.ensure_future(vendor.ring.lend("gpt", (), ask))
+    trying = asyncio.ensure_future(vendor.ring.lend("gpt", Trail(), ask))
     await asyncio.sleep(0)
-    assert [await vendor.ring.lend("gpt", (), ask) for _ in range(5)] == [2] * 5
+    assert [await vendor.ring.lend("gpt", Trail(), ask) for _ in range(5)] == [2] * 5
     answered.set()
     assert await trying == 1
     assert asked.count(1) == 1
@@ -182,7 +180,7 @@ async def test_calls_that_were_under_way_when_an_account_broke_do_not_make_it_wo
             raise account()
         return 2
 
-    calls = [asyncio.ensure_future(vendor.ring.lend("gpt", (), ask)) for _ in range(20)]
+    calls = [asyncio.ensure_future(vendor.ring.lend("gpt", Trail(), ask)) for _ in range(20)]
     await asyncio.sleep(0)
     clock.advance(1.0)
     break_now.set()
@@ -261,9 +259,9 @@ async def test_a_key_that_was_replaced_is_tried_at_once(clock: ManualClock) -> N
             raise account()
         return shown[-1]
 
-    assert await ring.lend("gpt", (), ask) == "Bearer sk-2"
+    assert await ring.lend("gpt", Trail(), ask) == "Bearer sk-2"
     credential.renew("sk-new")
-    assert await ring.lend("gpt", (), ask) == "Bearer sk-new"
+    assert await ring.lend("gpt", Trail(), ask) == "Bearer sk-new"
     assert shown == ["Bearer sk-old", "Bearer sk-2", "Bearer sk-new"]
 
 
