@@ -1,0 +1,39 @@
+"""The servers that stores are tried against: real ones, one a test process."""
+
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from promptwire_server.stores.redis.connection import Redis
+from tests.contract.stores.redis_server import RedisServer, installed
+
+
+@pytest.fixture(scope="session")
+def redis_process() -> Iterator[RedisServer]:
+    """The server of this test process; tests take `redis_server`, which is empty."""
+    installed()
+    with tempfile.TemporaryDirectory(prefix="pw-redis-") as folder:  # pytest's own paths are too long for a socket
+        server = RedisServer(Path(folder))
+        server.start()
+        try:
+            yield server
+        finally:
+            server.kill()
+
+
+@pytest.fixture
+def redis_server(redis_process: RedisServer) -> Iterator[RedisServer]:
+    """A server with nothing in it. A test may kill, start, freeze and thaw it: afterwards it runs again."""
+    redis_process.restore()
+    yield redis_process
+    redis_process.restore()
+
+
+@pytest.fixture
+async def redis(redis_server: RedisServer) -> AsyncIterator[Redis]:
+    """A client of it."""
+    client = redis_server.client()
+    yield client
+    await client.aclose()
