@@ -133,7 +133,7 @@ class Gateway:
             [
                 lambda inner: Pulse(inner, roster=self.roster, clock=self.clock),
                 lambda inner: Shielded(inner, breakers=self.breakers),
-                lambda inner: Limits(inner, provider=name, limits=limits, store=self.limits),
+                lambda inner: Limits(inner, provider=name, limits=limits, store=self.limits, count=prompt_tokens),
                 *probing,
                 lambda inner: Share(inner, clock=self.clock, usual=self.roster),
                 lambda inner: Priced(inner, book=book),
