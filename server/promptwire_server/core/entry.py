@@ -7,7 +7,8 @@ from typing import NamedTuple
 class Entry(NamedTuple):
     """What one question to a model used and how it ended. Plain values: whoever writes it down later keeps no message alive.
 
-    Tokens are those of the answer, as in pb.Usage: they were spent only where served_from is PROVIDER, or empty (an answer cut short).
+    Tokens and cost are those of the answer, as in pb.Usage, and of attempts that took some and gave none: of broken streams, of losers of a
+    hedge. They were spent only where served_from is PROVIDER, or empty (an answer cut short).
     """
 
     ended_us: int  # microseconds since 1970-01-01 UTC

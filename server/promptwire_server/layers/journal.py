@@ -9,6 +9,7 @@ from promptwire_server.core.clock import Clock
 from promptwire_server.core.entry import Entry
 from promptwire_server.core.reply import Ending
 from promptwire_server.layers.outcome import outcome_of, who
+from promptwire_server.layers.spent import answer_of, lost, together
 from promptwire_server.layers.tally import Ended
 
 _SHOWN_NAME = 128  # characters of a name that the caller chose
@@ -44,8 +45,7 @@ def _entry(ended: Ended, ended_us: int) -> Entry:
     request = call.request
     answer = ending.response or ending.partial
     provider, model = who(call, answer)
-    usage = _NO_USAGE if answer is None else answer.usage
-    cost, saved = _amounts(answer)
+    usage, (cost, saved) = _taken(ended)
     labels = request.labels
     row = (  # in the order of Entry's fields, whose constructor would take half a microsecond more
         ended_us,
@@ -79,11 +79,18 @@ def _entry(ended: Ended, ended_us: int) -> Entry:
     return Entry._make(row)
 
 
-def _amounts(answer: pb.ChatResponse | None) -> tuple[int | None, int | None]:
+def _taken(ended: Ended) -> tuple[pb.Usage, tuple[int | None, int | None]]:
+    """Tokens, and what they cost."""
+    attempts = lost(ended.call)
+    answer = answer_of(ended.ending, attempts)
+    if attempts:
+        usage, cost = together(answer, attempts)
+        return usage, _amounts(cost)
+    return (_NO_USAGE, (None, None)) if answer is None else (answer.usage, _amounts(answer.cost))
+
+
+def _amounts(cost: pb.Cost) -> tuple[int | None, int | None]:
     """Cost and saved cost in nano-USD, each None when unknown."""
-    if answer is None or not answer.HasField("cost"):
-        return None, None
-    cost = answer.cost
     total = cost.total_nano_usd if cost.HasField("total_nano_usd") else None
     return total, cost.saved_nano_usd if cost.HasField("saved_nano_usd") else None
 

@@ -83,8 +83,9 @@ class Series:
         """Count a request for vectors."""
         self.embeds[outcome] = self.embeds.get(outcome, 0) + 1
 
-    def add_usage(self, usage: pb.Usage) -> None:
-        """Count tokens."""
+    def took(self, usage: pb.Usage, cost: pb.Cost) -> None:
+        """Count tokens, and what they cost, where that is known."""
+        self.cost_nano_usd += cost.total_nano_usd
         tokens = self.tokens
         tokens[0] += usage.input_tokens
         tokens[1] += usage.output_tokens
@@ -182,7 +183,7 @@ class Metrics(Collector):
         return family
 
     def _tokens_family(self) -> Metric:
-        help_text = "Tokens. output includes reasoning; input includes cached_input and cache_write."
+        help_text = "Tokens, of failed attempts too. output includes reasoning; input includes cached_input and cache_write."
         family = CounterMetricFamily(names.TOKENS, help_text, labels=["provider", "model", "direction"])
         for pair, series in self._series.items():
             for direction, count in zip(_DIRECTIONS, series.tokens, strict=True):
@@ -190,7 +191,7 @@ class Metrics(Collector):
         return family
 
     def _cost_family(self) -> Metric:
-        help_text = "What the answers with a known price cost, in nano-USD: 1e9 is one dollar."
+        help_text = "What answers cost, and attempts that took tokens and gave none, as far as known, in nano-USD: 1e9 is one dollar."
         family = CounterMetricFamily(names.COST, help_text, labels=["provider", "model"])
         for pair, series in self._series.items():
             family.add_metric(pair, series.cost_nano_usd)

@@ -12,8 +12,9 @@ from promptwire_server.core.call import Call
 from promptwire_server.core.errors import CallerError
 from promptwire_server.core.reply import Ending
 from promptwire_server.layers import names
-from promptwire_server.layers.metrics import Metrics
+from promptwire_server.layers.metrics import Metrics, Series
 from promptwire_server.layers.outcome import outcome_of, who
+from promptwire_server.layers.spent import answer_of, lost, together
 
 Field = str | int | float | bool
 Line = tuple[str, str, dict[str, Field]]  # level, event, fields
@@ -52,8 +53,10 @@ class Tally:
 
     def add(self, ended: Ended) -> None:
         """Take a call in."""
+        if len(self._waiting) >= _MOST_WAITING:  # without this one, whose price is written down only after this
+            self.settle()
         self._waiting.append(ended)
-        if self._later is None or len(self._waiting) > _MOST_WAITING:
+        if self._later is None:
             self.settle()
         elif len(self._waiting) == 1:
             self._later(self.settle)
@@ -74,25 +77,26 @@ class Tally:
         outcome = outcome_of(ending, late=ended.at_s >= call.deadline_s)
         answer = ending.response or ending.partial
         provider, model = who(call, answer)
-        self._count(ended, outcome, provider, model, answer)
+        self._count(ended, outcome, self.metrics.of_model(provider, model, answered=ending.response is not None))
         fields = _fields(ended, outcome, provider, model)
-        if answer is not None:
-            _add_amounts(fields, answer)
+        _add_amounts(fields, ended)
         return _level(ending, outcome), ended.event, fields
 
-    def _count(self, ended: Ended, outcome: str, provider: str, model: str, answer: pb.ChatResponse | None) -> None:
-        metrics = self.metrics
-        series = metrics.of_model(provider, model, answered=ended.ending.response is not None)
+    def _count(self, ended: Ended, outcome: str, series: Series) -> None:
+        metrics, ending = self.metrics, ended.ending
+        said = ending.response or ending.partial
         if ended.event == names.EMBED_FINISHED:
             series.embedded(outcome)
         else:
-            series.ended(outcome, 0 if answer is None else answer.served_from, ended.at_s - ended.call.arrival_s)
+            series.ended(outcome, 0 if said is None else said.served_from, ended.at_s - ended.call.arrival_s)
         if ended.first_s:
             series.first_token.add(ended.first_s)
+        attempts = lost(ended.call)
+        answer = answer_of(ending, attempts)
         if answer is not None and answer.served_from in _SPENT:
-            series.add_usage(answer.usage)
-            if answer.HasField("cost"):
-                series.cost_nano_usd += answer.cost.total_nano_usd
+            series.took(answer.usage, answer.cost)
+        for attempt in attempts:
+            metrics.of_model(attempt.provider, attempt.model, answered=False).took(attempt.usage, attempt.cost)
         for attempt in ended.call.trail.attempts:
             metrics.attempted(attempt.provider, _attempt_outcome(attempt, outcome))
 
@@ -120,12 +124,16 @@ def _fields(ended: Ended, outcome: str, provider: str, model: str) -> dict[str, 
     return fields
 
 
-def _add_amounts(fields: dict[str, Field], answer: pb.ChatResponse) -> None:
-    usage = answer.usage
+def _add_amounts(fields: dict[str, Field], ended: Ended) -> None:
+    attempts = lost(ended.call)
+    answer = answer_of(ended.ending, attempts)
+    if answer is None and not attempts:
+        return
+    usage, cost = together(answer, attempts) if attempts or answer is None else (answer.usage, answer.cost)
     fields["input_tokens"] = usage.input_tokens
     fields["output_tokens"] = usage.output_tokens
-    if answer.HasField("cost"):
-        fields["cost_nano_usd"] = answer.cost.total_nano_usd
+    if cost.HasField("total_nano_usd"):
+        fields["cost_nano_usd"] = cost.total_nano_usd
 
 
 def _attempt_outcome(attempt: pb.Attempt, outcome: str) -> str:

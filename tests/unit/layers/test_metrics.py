@@ -57,7 +57,7 @@ def test_tokens_are_counted_by_direction() -> None:
     usage = pb.Usage(
         input_tokens=9, output_tokens=5, cached_input_tokens=4, cache_write_5m_tokens=2, cache_write_1h_tokens=1, reasoning_tokens=3
     )
-    metrics.of_model("openai", "m", answered=True).add_usage(usage)
+    metrics.of_model("openai", "m", answered=True).took(usage, pb.Cost(total_nano_usd=7))
     counted = {
         direction: metrics.registry.get_sample_value(
             "promptwire_tokens_total", {"provider": "openai", "model": "m", "direction": direction}
