@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from promptwire_server.core.call import Target
-from promptwire_server.core.errors import NoHealthyUpstream, UpstreamRateLimited
+from promptwire_server.core.errors import NoHealthyUpstream, Overloaded, QueueTooLong, UpstreamRateLimited
 from promptwire_server.layers.admission.settings import AdmissionSettings
 from promptwire_server.layers.alias import Alias, Member
 from promptwire_server.layers.breaker import BreakerSettings, State
@@ -21,6 +21,7 @@ BOTH = pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"
 RATE = 20  # calls a second
 OUT_S, BACK_S, END_S = 10.0, 70.0, 95.0
 STEADY = AdmissionSettings(adaptive=False)
+SLOW = Weather(latency_s=1.0)
 NO_BREAKER = BreakerSettings(consecutive_failures=0, error_rate=0.0)
 
 
@@ -76,12 +77,23 @@ def test_without_breakers_the_retry_budget_alone_bounds_the_load(fate: Fate) -> 
     weather_an_outage(replace(one(outage(OUT_S, BACK_S, fate)), breaker=NO_BREAKER, admission=STEADY))
 
 
-@pytest.mark.parametrize("fate", ["429", "503"])
-@pytest.mark.xfail(
-    strict=True, reason="failures that take long shrink admission's limit to its floor, where it forgets what is usual and stays"
-)
-def test_an_outage_that_no_breaker_cuts_short_does_not_narrow_admission_for_long(fate: Fate) -> None:
-    weather_an_outage(replace(one(outage(OUT_S, BACK_S, fate)), breaker=NO_BREAKER))
+@pytest.mark.parametrize("fate", ["503", "hang", "refused", "reset", "429"])
+def test_an_outage_that_no_breaker_cuts_short_does_not_narrow_admission(fate: Fate) -> None:
+    setup = replace(one(outage(OUT_S, BACK_S, fate)), breaker=NO_BREAKER)
+    weather_an_outage(setup)
+
+
+@pytest.mark.parametrize("fate", ["503", "hang"])
+def test_after_an_outage_in_which_no_slot_was_free_all_is_well_within_five_seconds(fate: Fate) -> None:
+    setup = replace(one(outage(5.0, 25.0, fate, SLOW)), breaker=NO_BREAKER, admission=AdmissionSettings(ceiling_calls=300))
+    found = played(setup, steadily(45.0, rate=100))
+    assert any(isinstance(outcome.error, Overloaded | QueueTooLong) for outcome in found.outcomes)
+    assert share_well([outcome for outcome in found.outcomes if outcome.wish.at_s >= 25.0 + 5]) == 1.0
+
+
+def test_while_the_first_target_hangs_there_is_room_for_all_that_the_second_answers() -> None:
+    found = played(replace(two(outage(OUT_S, BACK_S, "hang"), Sky()), breaker=NO_BREAKER), steadily(END_S))
+    assert share_well(found.outcomes) == 1.0
 
 
 def test_while_all_targets_fail_hardly_anything_is_asked() -> None:

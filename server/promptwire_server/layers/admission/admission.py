@@ -8,6 +8,7 @@ from promptwire import v1 as pb
 from promptwire_server.core.call import Call
 from promptwire_server.core.clock import Chance, Clock
 from promptwire_server.core.errors import DeadlineExceeded, Draining, Overloaded, PromptwireError, QueueTooLong
+from promptwire_server.layers.admission.cohort import clean
 from promptwire_server.layers.admission.counts import Counts, Shed
 from promptwire_server.layers.admission.holding import Holding
 from promptwire_server.layers.admission.lease import Lease
@@ -84,8 +85,10 @@ class Admission:
 
     def answered(self, lease: Lease) -> None:
         """See Lease."""
-        now_s = self._clock.monotonic()
-        if self._limit.answered(lease.mark, now_s - lease.since_s, now_s, self._holding.inside):
+        now_s, limit, call = self._clock.monotonic(), self._limit, lease.call
+        if limit.listening and clean(call.trail.attempts):
+            limit.heard((call.request.model, call.stream), now_s)
+        if limit.answered(lease.mark, now_s - lease.since_s, now_s, self._holding.inside):
             self._resize(now_s)
 
     def returned(self, lease: Lease) -> None:
@@ -118,7 +121,7 @@ class Admission:
         self.counts.admitted[rank] += 1
         lease = Lease(self, call, rank, now_s)
         if now_s >= limit.watch_from_s:
-            lease.mark = limit.watch((call.request.model, call.stream), now_s, holding.inside)
+            lease.mark = limit.watch((call.request.model, call.stream), now_s, holding.inside, call.trail.attempts)
         return lease
 
     async def _in_turn(self, call: Call, rank: int, now_s: float) -> Lease:

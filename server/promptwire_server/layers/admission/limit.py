@@ -11,13 +11,17 @@ answers of a minute is an outage; here it is learnt in quiet times. Several proc
 
 A provider that is slow for its own reasons is not to be made slower by us. So cuts are an experiment: a crowd that is thinned out gets
 quicker, and as much is answered as before. Where less is answered, by as much as was cut, the cuts are undone, and that latency is the
-usual from then on.
+usual from then on. Where nobody is answered any more, or most calls fail, nothing can be told: the cuts are undone too, and nothing else is
+done. So an outage narrows nothing, and what comes after it finds as much room as what came before. What bounds the calls that wait for a
+silent provider is the ceiling, their deadlines and its breaker.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from promptwire_server.layers.admission.cohort import Cohort, Mark
+from promptwire import v1 as pb
+from promptwire_server.layers.admission.cohort import Cohort, Mark, Verdict, clean
 from promptwire_server.layers.admission.settings import AdmissionSettings
 from promptwire_server.layers.admission.usual import Kind, Usual
 
@@ -40,11 +44,13 @@ class _Crowd:
 
     calls: int
     rate: float  # answers a second
-    limit: float  # before anything was cut
 
 
 class Limit:
-    """How many calls may be worked on at once: `calls`, never under the floor nor over the ceiling."""
+    """How many calls may be worked on at once: `calls`, never under the floor nor over the ceiling.
+
+    `listening`: a verdict is awaited, so it should be told of all answers, those to calls that are not watched too.
+    """
 
     def __init__(self, settings: AdmissionSettings) -> None:
         self._ceiling = float(settings.ceiling_calls)
@@ -62,24 +68,35 @@ class Limit:
         """How long calls of this kind take when nothing is in their way; 0 while that is not known."""
         return self._usual.seconds(kind)
 
-    def watch(self, kind: Kind, now_s: float, inside: int) -> Mark:
-        """A call begins, the last of `inside`; the mark is to be shown when it ends. Only from `watch_from_s` on."""
+    def watch(self, kind: Kind, now_s: float, inside: int, attempts: Sequence[pb.Attempt] = ()) -> Mark:
+        """A call begins, the last of `inside`; the mark is to be shown when it ends. Only from `watch_from_s` on.
+
+        `attempts` are those of the call that have ended, and is to grow as more of them end.
+        """
         usual_s = self._usual.seconds(kind)
-        mark = Mark(kind, now_s + max(usual_s, _LEAST_USUAL_S) * _TOLERANCE)
+        soon_s = max(usual_s, _LEAST_USUAL_S)
+        mark = Mark(kind, now_s + soon_s * _TOLERANCE, now_s + soon_s, attempts)
         if usual_s:
             self._cohort.watch(mark, inside)
             if self._cohort.full:
                 self.watch_from_s = math.inf
+                self.listening = True
         else:
             mark.open = False
         return mark
+
+    def heard(self, kind: Kind, now_s: float) -> None:
+        """A call of this kind was answered by the first that was asked."""
+        self._usual.hear(kind, now_s)
 
     def answered(self, mark: Mark | None, latency_s: float, now_s: float, inside: int) -> bool:
         """A call was answered, watched or not; whether `calls` has changed."""
         cohort = self._cohort
         cohort.answers += 1
         if mark is not None:
-            self._usual.learn(mark.kind, latency_s, now_s, crowded=self._crowded or 2 * inside > self._limit)
+            if clean(mark.attempts):
+                self.heard(mark.kind, now_s)
+                self._usual.learn(mark.kind, latency_s, now_s, crowded=self._crowded or 2 * inside > self._limit)
             cohort.answered(mark, now_s)
         return self._judged(now_s)
 
@@ -90,18 +107,22 @@ class Limit:
 
     def _begin(self, now_s: float, pause_s: float) -> None:
         self.calls = int(self._limit)
-        self._cohort = Cohort(min(_MOST_WATCHED, max(_LEAST_WATCHED, self.calls)), now_s)
+        self.listening = False
+        self._cohort: Cohort = Cohort(min(_MOST_WATCHED, max(_LEAST_WATCHED, self.calls)), now_s, self._usual.heard_s)
         self.watch_from_s = now_s + pause_s if self._adaptive else math.inf  # calls that begin from then on are to be watched
 
     def _judged(self, now_s: float) -> bool:
         cohort = self._cohort
-        crowded = cohort.crowded(now_s)
-        if crowded is None:
+        verdict = cohort.verdict(now_s)
+        if verdict is None:
             return False
-        if crowded:
-            self._less(cohort.peak, cohort.rate(now_s))
-        else:
-            self._more(cohort.peak)
+        match verdict:
+            case Verdict.CROWDED:
+                self._less(cohort.peak, cohort.rate(now_s))
+            case Verdict.AT_EASE:
+                self._more(cohort.peak)
+            case Verdict.NOTHING:
+                self._undo()
         before = self.calls
         cohort.close()
         self._begin(now_s, _PAUSE_S if cohort.peak < _AT_EASE * self._limit else 0.0)
@@ -124,16 +145,21 @@ class Limit:
             return
         crowd = self._crowd
         if crowd is None or used > crowd.calls:
-            self._crowd = _Crowd(used, rate, self._uncut)
+            self._crowd = _Crowd(used, rate)
         elif used <= _THINNED * crowd.calls or self._limit <= self.floor:
             if rate < _KEPT * crowd.rate or self._limit <= self.floor:
-                self._in_vain(crowd)
+                self._in_vain()
                 return
-            self._crowd = _Crowd(used, rate, crowd.limit)
+            self._crowd = _Crowd(used, rate)
         self._limit = max(float(self.floor), self._limit * _CUT)
 
-    def _in_vain(self, crowd: _Crowd) -> None:
+    def _undo(self) -> None:
+        """What looked like a crowd is over, or was none."""
+        self._limit = self._uncut = max(self._limit, self._uncut)
+        self._crowd, self._crowded = None, False
+
+    def _in_vain(self) -> None:
         """It is slow for reasons of its own."""
         self._usual.forget()
-        self._limit = max(self._limit, crowd.limit)
-        self._crowd, self._crowded, self._never_too_many, self._uncut = None, False, True, self._limit
+        self._never_too_many = True
+        self._undo()

@@ -19,7 +19,7 @@ _FIRST_STEP, _LAST_STEP = 0.5, 0.004
 class _Median:
     """Of one kind: stochastic approximation (Robbins and Monro 1951), a step up or down a call. Logarithms of seconds."""
 
-    __slots__ = ("_before", "_begun_s", "_calls", "_now", "usual_s")
+    __slots__ = ("_before", "_begun_s", "_calls", "_now", "heard_s", "usual_s")
 
     def __init__(self, log_s: float, now_s: float) -> None:
         self._begun_s = now_s
@@ -27,6 +27,7 @@ class _Median:
         self._now = log_s
         self._before = math.inf
         self.usual_s = 0.0  # 0: not known yet
+        self.heard_s = now_s
 
     def add(self, log_s: float, now_s: float) -> None:
         if now_s - self._begun_s > _EPOCH_S and self.usual_s:
@@ -49,6 +50,17 @@ class Usual:
         """The usual latency; 0 while it is not known."""
         median = self._kinds.get(kind)
         return 0.0 if median is None else median.usual_s
+
+    def hear(self, kind: Kind, now_s: float) -> None:
+        """Somebody of this kind is answered."""
+        median = self._kinds.get(kind)
+        if median is not None:
+            median.heard_s = now_s
+
+    def heard_s(self, kind: Kind) -> float:
+        """When somebody of this kind was last answered, on the monotonic clock; minus infinity when that is not known."""
+        median = self._kinds.get(kind)
+        return -math.inf if median is None else median.heard_s
 
     def learn(self, kind: Kind, latency_s: float, now_s: float, *, crowded: bool) -> None:
         """A call was answered. One that was `crowded` says nothing of what is usual, except where nothing is known."""

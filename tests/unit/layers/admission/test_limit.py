@@ -2,11 +2,12 @@
 
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
-from promptwire_server.layers.admission.cohort import Cohort, Mark
+from promptwire import v1 as pb
+from promptwire_server.layers.admission.cohort import Cohort, Mark, Verdict
 from promptwire_server.layers.admission.limit import Limit
 from promptwire_server.layers.admission.settings import AdmissionSettings
 from promptwire_server.layers.admission.usual import Usual
@@ -32,6 +33,7 @@ class Cohorts:
             ends_s, begun_s, mark = self._under_way.popleft()
             self.now_s = max(self.now_s, ends_s)
             calls += 1
+            self.limit.heard(KIND, self.now_s)
             self.limit.answered(mark, self.now_s - begun_s, self.now_s, len(self._under_way) + 1)
 
     def _begin(self, latency_s: float) -> None:
@@ -95,14 +97,56 @@ def test_a_provider_that_is_slow_for_its_own_reasons_is_left_alone() -> None:
     assert limit.usual_s(KIND) == pytest.approx(3.0, rel=0.1)
 
 
-def test_answers_that_never_come_thin_out_the_crowd_too() -> None:
+def test_calls_that_are_overdue_thin_out_the_crowd_before_they_have_ended() -> None:
     limit = Limit(settings())
     cohorts = Cohorts(limit)
     cohorts.work(5, lambda _: 1.0, at_once=50)
     marks = [limit.watch(KIND, cohorts.now_s + 10, inside + 1) for inside in range(64)]
     assert not limit.gone(marks[0], cohorts.now_s + 10.5)  # the callers leave early: nothing is known
+    limit.heard(KIND, cohorts.now_s + 11.3)  # others are answered still
     assert limit.gone(marks[1], cohorts.now_s + 20)
     assert limit.calls < 100
+
+
+@pytest.mark.parametrize("failed", [False, True], ids=["never answered", "failed"])
+def test_an_outage_narrows_nothing(*, failed: bool) -> None:
+    limit = Limit(settings())
+    cohorts = Cohorts(limit)
+    cohorts.work(5, lambda _: 1.0, at_once=50)
+    for _ in range(20):
+        attempts: list[pb.Attempt] = []
+        marks = [limit.watch(KIND, cohorts.now_s + 10, inside + 1, attempts) for inside in range(64)]
+        attempts += [pb.Attempt(failure=pb.Failure(code=14))] * failed
+        cohorts.now_s += 30
+        for mark in marks:
+            limit.gone(mark, cohorts.now_s)
+    assert limit.calls == 100
+
+
+def test_an_outage_in_the_midst_of_a_crowd_takes_back_what_was_cut() -> None:
+    limit = Limit(settings())
+    cohorts = Cohorts(limit)
+    cohorts.work(5, lambda _: 1.0, at_once=100)
+    widest = limit.calls
+    cohorts.work(6, lambda at_once: max(1.0, at_once / 50))
+    assert limit.calls < widest
+    now_s = cohorts.now_s + 100
+    for mark in [limit.watch(KIND, now_s, limit.calls) for _ in range(200)]:
+        limit.gone(mark, now_s + 50)
+    assert limit.calls >= widest
+
+
+def test_pauses_between_attempts_and_slow_failures_are_not_latency() -> None:
+    limit = Limit(settings())
+    cohorts = Cohorts(limit)
+    cohorts.work(5, lambda _: 1.0, at_once=50)
+    begun_s = cohorts.now_s + 10
+    attempts = [pb.Attempt(failure=pb.Failure(code=14)), pb.Attempt()]
+    for mark in [limit.watch(KIND, begun_s, 90, attempts) for _ in range(200)]:
+        limit.heard(KIND, begun_s + 8.9)
+        limit.answered(mark, 9.0, begun_s + 9.0, 90)
+    assert limit.calls == 100
+    assert limit.usual_s(KIND) == pytest.approx(1.0, rel=0.01)
 
 
 def test_chance_alone_hardly_moves_it() -> None:
@@ -113,44 +157,74 @@ def test_chance_alone_hardly_moves_it() -> None:
     assert limit.calls >= 40
 
 
-def mark(due_s: float) -> Mark:
-    return Mark(KIND, due_s)
+def mark(due_s: float, attempts: Sequence[pb.Attempt] = ()) -> Mark:
+    return Mark(KIND, due_s, due_s - 0.3, attempts)
+
+
+def cohort_of(*marks: Mark, heard_s: float = 100.0) -> Cohort:
+    """A cohort of four."""
+    cohort = Cohort(4, 0.0, lambda _: heard_s)
+    for each in marks:
+        cohort.watch(each, 1)
+    return cohort
+
+
+FAILED = [pb.Attempt(failure=pb.Failure(code=14))]
 
 
 def test_a_verdict_comes_when_half_are_in_time() -> None:
-    cohort = Cohort(4, 0.0)
-    marks = [mark(1.0) for _ in range(4)]
-    for each in marks:
-        cohort.watch(each, 1)
+    cohort = cohort_of(*(marks := [mark(1.0) for _ in range(4)]))
     cohort.answered(marks[0], 0.5)
-    assert cohort.crowded(0.5) is None
+    assert cohort.verdict(0.5) is None
     cohort.answered(marks[1], 0.5)
-    assert cohort.crowded(0.5) is False
+    assert cohort.verdict(0.5) is Verdict.AT_EASE
 
 
 def test_a_verdict_comes_when_most_are_overdue_before_any_has_ended() -> None:
-    cohort = Cohort(4, 0.0)
-    for due_s in (1.0, 1.1, 1.2, 5.0):
-        cohort.watch(mark(due_s), 1)
-    assert cohort.crowded(1.15) is None
-    assert cohort.crowded(1.25) is True
+    cohort = cohort_of(*map(mark, (1.0, 1.1, 1.2, 5.0)))
+    assert cohort.verdict(1.15) is None
+    assert cohort.verdict(1.25) is Verdict.CROWDED
+
+
+def test_those_who_are_overdue_while_nobody_is_answered_count_when_they_are_answered_late() -> None:
+    cohort = cohort_of(*(marks := [mark(1.0) for _ in range(4)]), heard_s=0.6)
+    assert cohort.verdict(2.0) is None
+    for each in marks[:3]:
+        assert cohort.verdict(8.0) is None
+        cohort.answered(each, 8.0)
+    assert cohort.verdict(8.0) is Verdict.CROWDED
+
+
+def test_silence_says_nothing_in_the_end() -> None:
+    cohort = cohort_of(*[mark(1.0) for _ in range(4)], heard_s=0.6)
+    assert cohort.verdict(10.9) is None
+    assert cohort.verdict(11.1) is Verdict.NOTHING
+
+
+def test_most_failures_say_nothing_and_few_leave_the_verdict_to_the_others() -> None:
+    most = cohort_of(*(mark(1.0, FAILED) for _ in range(3)), mark(1.0))
+    assert most.verdict(2.0) is Verdict.NOTHING
+    few = cohort_of(mark(1.0, FAILED), *(mark(1.0) for _ in range(3)))
+    assert few.verdict(2.0) is Verdict.CROWDED
 
 
 def test_who_leaves_early_does_not_count_and_who_leaves_late_does() -> None:
-    cohort = Cohort(4, 0.0)
-    marks = [mark(1.0) for _ in range(4)]
-    for each in marks:
-        cohort.watch(each, 1)
+    cohort = cohort_of(*(marks := [mark(1.0) for _ in range(4)]))
     cohort.withdraw(marks[0], 0.5)
     cohort.withdraw(marks[1], 0.5)
     cohort.withdraw(marks[2], 2.0)
-    assert cohort.crowded(2.0) is True
+    assert cohort.verdict(2.0) is Verdict.CROWDED
+
+
+def test_when_nearly_all_leave_early_nothing_is_known() -> None:
+    cohort = cohort_of(*(marks := [mark(1.0) for _ in range(4)]))
+    for each in marks[1:]:
+        cohort.withdraw(each, 0.5)
+    assert cohort.verdict(0.5) is Verdict.NOTHING
 
 
 def test_marks_of_a_closed_cohort_count_nowhere() -> None:
-    before, after = Cohort(4, 0.0), Cohort(4, 0.0)
-    old = mark(1.0)
-    before.watch(old, 1)
+    before, after = cohort_of(old := mark(1.0)), cohort_of()
     before.close()
     after.answered(old, 0.5)
     after.withdraw(old, 0.5)
