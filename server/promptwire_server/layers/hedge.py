@@ -1,7 +1,7 @@
 """Hedge: a second attempt beside a first that takes longer than usual; whichever answers first is the answer."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Iterable
 
 from promptwire import v1 as pb
 from promptwire_server.core.call import Call, Target
@@ -18,6 +18,17 @@ async def hedged(first: Ask, second: Ask, after_s: float, began: Callable[[], No
     The loser is cancelled and let go of before this returns, and so are both when the caller leaves.
     """
     results: list[Reply | PromptwireError] = []
+    try:
+        await _asked(first, second, after_s, began, results)
+    except BaseException:  # the caller may leave just when an answer has come
+        for reply in _replies(results):
+            reply.close()
+        raise
+    return _settled(results)
+
+
+async def _asked(first: Ask, second: Ask, after_s: float, began: Callable[[], None], results: list[Reply | PromptwireError]) -> None:
+    """Add what comes of the attempts, until there is an answer, or nothing more to wait for."""
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(_result(first, results))]
         try:
@@ -25,12 +36,11 @@ async def hedged(first: Ask, second: Ask, after_s: float, began: Callable[[], No
             if not tasks[0].done():
                 began()
                 tasks.append(group.create_task(_result(second, results)))
-            while not _won(results) and not all(task.done() for task in tasks):
+            while not _replies(results) and not all(task.done() for task in tasks):
                 await asyncio.wait([task for task in tasks if not task.done()], return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in tasks:
                 task.cancel()
-    return _settled(results)
 
 
 def mark_lost(call: Call, targets: Collection[Target]) -> None:
@@ -48,13 +58,13 @@ async def _result(ask: Ask, results: list[Reply | PromptwireError]) -> None:
         results.append(error)
 
 
-def _won(results: list[Reply | PromptwireError]) -> bool:
-    return any(isinstance(result, Reply) for result in results)
+def _replies(results: Iterable[Reply | PromptwireError]) -> list[Reply]:
+    return [result for result in results if isinstance(result, Reply)]
 
 
 def _settled(results: list[Reply | PromptwireError]) -> Reply:
     """The first answer; a second one that was ready at the same moment is let go of."""
-    replies = [result for result in results if isinstance(result, Reply)]
+    replies = _replies(results)
     for late in replies[1:]:
         late.close()
     if replies:

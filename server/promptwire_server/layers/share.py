@@ -2,6 +2,7 @@
 
 import asyncio
 
+from promptwire import v1 as pb
 from promptwire_server.core.call import Call
 from promptwire_server.core.clock import Clock
 from promptwire_server.core.errors import Origin, UpstreamError, UpstreamFailed, failure_of
@@ -39,8 +40,9 @@ class Share:
         provider = call.target.provider if call.target else ""
         kind = UpstreamFailed if share_s >= self._fair_s(call) else UpstreamError
         error = kind(f"{call.target}: no answer within {share_s:.3g} s, its share of the time", origin=Origin(provider))
-        for attempt in call.trail.attempts[tried:]:
-            attempt.failure.CopyFrom(failure_of(error))
+        for attempt in call.trail.attempts[tried:]:  # of which some may have failed before, of another key or of a target beside this one
+            if attempt.provider == provider and attempt.failure.reason == pb.ERROR_REASON_CANCELLED:
+                attempt.failure.CopyFrom(failure_of(error))
         return error
 
     def _fair_s(self, call: Call) -> float:

@@ -8,7 +8,7 @@ import pytest
 from promptwire_server.core.call import Call, Target
 from promptwire_server.core.clock import ManualClock
 from promptwire_server.core.errors import PromptwireError, UpstreamFailed
-from promptwire_server.core.reply import Reply
+from promptwire_server.core.reply import Ending, Reply
 from promptwire_server.layers.alias import Hedge
 from promptwire_server.layers.hedge import hedged
 from promptwire_server.providers.attempt import Try
@@ -99,6 +99,28 @@ async def test_a_caller_who_leaves_takes_both_attempts_along() -> None:
         await asking
     assert first.cancelled
     assert second.cancelled
+
+
+@pytest.mark.parametrize("steps", range(8))
+async def test_an_answer_that_comes_as_the_caller_leaves_is_let_go_of(steps: int) -> None:
+    begun: list[Reply] = []
+    ended: list[Ending] = []
+
+    async def quick() -> Reply:
+        reply = Reply.whole(answer())
+        reply.on_done(ended.append)
+        begun.append(reply)
+        return reply
+
+    asking = asyncio.ensure_future(hedged(Attempt("first"), quick, 0.0, lambda: None))
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    if asking.cancel():
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+    else:
+        asking.result().close()
+    assert len(ended) == len(begun)
 
 
 class Slow(Upstream):

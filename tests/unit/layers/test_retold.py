@@ -2,11 +2,12 @@
 
 from promptwire import v1 as pb
 from promptwire_server.core.call import Call, Target
-from promptwire_server.core.clock import ManualClock
+from promptwire_server.core.clock import Clock, ManualClock
 from promptwire_server.core.errors import PromptwireError, UpstreamFailed, UpstreamRateLimited, failure_of
 from promptwire_server.core.reply import Event, Reply
 from tests.unit.layers.conftest import MakeCall, answer, streamed
 from tests.unit.layers.test_router import A, B, C, Outcome, Planned, Upstream, router
+from tests.unit.layers.virtual import VirtualClock, run
 
 RETRY, FALLBACK = pb.AttemptFailed.NEXT_ACTION_RETRY, pb.AttemptFailed.NEXT_ACTION_FALLBACK
 
@@ -14,10 +15,10 @@ RETRY, FALLBACK = pb.AttemptFailed.NEXT_ACTION_RETRY, pb.AttemptFailed.NEXT_ACTI
 class Streams(Upstream):
     """Answers by streams, or whole when it does not heed what it is asked for."""
 
-    def __init__(self, clock: ManualClock, *, whole: bool = False, **outcomes: list[Outcome]) -> None:
+    def __init__(self, clock: Clock, *, whole: bool = False, **outcomes: list[Outcome]) -> None:
         super().__init__(clock, **outcomes)
         self.whole = whole
-        self.clock = clock
+        self.clock = clock if isinstance(clock, ManualClock) else ManualClock()
 
     async def __call__(self, call: Call) -> Reply:
         reply = await super().__call__(call)
@@ -27,7 +28,7 @@ class Streams(Upstream):
         return reply
 
 
-async def told(clock: ManualClock, upstream: Upstream, planned: Planned, call: Call) -> list[Event]:
+async def told(clock: Clock, upstream: Upstream, planned: Planned, call: Call) -> list[Event]:
     async with await router(clock, upstream, planned)(call) as reply:
         return [event async for event in reply]
 
@@ -92,3 +93,19 @@ async def test_a_target_that_was_not_reached_was_no_attempt(clock: ManualClock, 
 
     events = await told(clock, Closed(clock, b=[None]), Planned([A, B]), make_call(stream=True))
     assert "attempt_failed" not in kinds(events)
+
+
+def test_the_pause_before_a_retry_is_told(make_call: MakeCall) -> None:
+    limited = UpstreamRateLimited("slow down", retry_after_s=2.0)
+    upstream = Streams(clock := VirtualClock(), whole=True, a=[limited, limited, None])
+    events = run(told(clock, upstream, Planned([A]), make_call(stream=True)))
+    delays = [event.attempt_failed.delay.ToNanoseconds() / 1e9 for event in events if event.HasField("attempt_failed")]
+    assert len(delays) == 2
+    assert all(2.0 <= delay <= 2.2 for delay in delays)
+
+
+def test_before_another_target_there_is_no_pause(make_call: MakeCall) -> None:
+    limited = UpstreamRateLimited("slow down", retry_after_s=2.0)
+    upstream = Streams(clock := VirtualClock(), whole=True, a=[limited], b=[None])
+    events = run(told(clock, upstream, Planned([A, B]), make_call(stream=True)))
+    assert [event.attempt_failed.HasField("delay") for event in events if event.HasField("attempt_failed")] == [False]

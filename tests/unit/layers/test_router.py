@@ -9,8 +9,9 @@ import pytest
 
 from promptwire import v1 as pb
 from promptwire_server.core.call import Call, Target
-from promptwire_server.core.clock import Chance, ManualClock
+from promptwire_server.core.clock import Chance, Clock, ManualClock
 from promptwire_server.core.errors import (
+    CallCancelled,
     CapabilityMissing,
     ContextTooLong,
     NoHealthyUpstream,
@@ -70,7 +71,7 @@ class Planned:
 class Upstream:
     """Providers that answer as told, in turn; one that is not reached leaves no attempt."""
 
-    def __init__(self, clock: ManualClock, **outcomes: Sequence[Outcome]) -> None:
+    def __init__(self, clock: Clock, **outcomes: Sequence[Outcome]) -> None:
         self.calls: list[Call] = []
         self._clock = clock
         self._outcomes = {name: list(given) for name, given in outcomes.items()}
@@ -104,9 +105,7 @@ class Known:
         return self.seconds.get(target)
 
 
-def router(
-    clock: ManualClock, upstream: Upstream, planned: Planned, known: Known | None = None, settings: RetrySettings = SETTINGS
-) -> Router:
+def router(clock: Clock, upstream: Upstream, planned: Planned, known: Known | None = None, settings: RetrySettings = SETTINGS) -> Router:
     handlers = dict.fromkeys("abc", upstream)
     return Router(planned, handlers, usual=known or Known(), settings=settings, clock=clock, chance=Chance(random.Random(3)))
 
@@ -248,7 +247,7 @@ async def hung(call: Call) -> Reply:
     try:
         await asyncio.Event().wait()
     finally:
-        call.trail.attempts.append(pb.Attempt(provider="a"))
+        call.trail.attempts.append(pb.Attempt(provider="a", failure=failure_of(CallCancelled("the caller went away"))))
     raise AssertionError
 
 
@@ -257,6 +256,20 @@ async def test_a_hung_target_fails_when_its_share_is_over(clock: ManualClock, ma
     with pytest.raises(UpstreamFailed, match=r"a/m: no answer within 0\.02 s, its share of the time"):
         await Share(hung, clock=clock, usual=Known({A: 0.01}))(call)
     assert call.trail.attempts[0].failure.reason == pb.ERROR_REASON_UPSTREAM_FAILED
+
+
+async def test_what_failed_before_the_share_was_over_says_what_it_failed_of(clock: ManualClock, make_call: MakeCall) -> None:
+    async def limited_then_hung(call: Call) -> Reply:
+        call.trail.attempts.append(pb.Attempt(provider="a", failure=failure_of(UpstreamRateLimited("of the first key"))))
+        call.trail.attempts.append(pb.Attempt(provider="b", failure=failure_of(CallCancelled("beside it"))))
+        return await hung(call)
+
+    call = make_call(timeout_s=10.0, target=A, first_by_s=clock.now_s + 0.02)
+    with pytest.raises(UpstreamError):
+        await Share(limited_then_hung, clock=clock)(call)
+    said = [attempt.failure.message for attempt in call.trail.attempts]
+    assert said[:2] == ["of the first key", "beside it"]
+    assert "its share of the time" in said[2]
 
 
 @pytest.mark.parametrize("usual", [None, Known(), Known({A: 0.5})], ids=["nobody knows", "nothing known", "slower than that"])
