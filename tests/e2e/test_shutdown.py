@@ -122,7 +122,7 @@ async def test_a_call_that_outlives_the_grace_is_told_that_the_server_goes(serve
             trailers = dict(await call.trailing_metadata() or ())
             assert await call.code() is grpc.StatusCode.UNAVAILABLE
             assert b"DRAINING" in trailers["grpc-status-details-bin"]
-            assert trailers["grpc-retry-pushback-ms"] == "0"
+            assert trailers["grpc-retry-pushback-ms"] == "10"
     assert await asyncio.to_thread(server.wait) == 0
 
 

@@ -13,7 +13,6 @@ from promptwire_server.core.errors import PromptwireError
 DOMAIN = "promptwire"
 _MAX_MESSAGE_BYTES = 512
 _MAX_DETAILS_BYTES = 3072  # details over 4 KiB vanish on the way in a third of all calls; base64 in the trailer adds a third
-_SHORTEST_PUSHBACK_MS = 10  # at 0, clients of grpcio 1.85 wait until their own deadline instead of trying again
 _MAX_METADATA_BYTES = 256  # a value of ErrorInfo.metadata
 _MAX_KEY_BYTES = 64
 _MAX_INFO_BYTES = 1024  # ErrorInfo; one more entry may go over it
@@ -23,8 +22,10 @@ _MAX_NAME_BYTES = 128  # in an attempt
 _PACKING_BYTES = 64  # the name of a detail's type, and the lengths
 _ATTEMPT_MESSAGE_BYTES = (256, 96)  # of an attempt's failure: as a rule, and where that is too much
 _DEFAULT_DELAY_S = 1.0  # for a retry where nobody knows better
+_SHORTEST_DELAY_S = 0.01  # pushed back by 0, clients of grpcio 1.85 wait until their own deadline instead of trying again
 _MAX_DELAY_S = 86_400.0
 _QUOTAS = frozenset({pb.ERROR_REASON_RATE_LIMITED, pb.ERROR_REASON_BUDGET_EXHAUSTED})
+_LATER = frozenset({pb.ERROR_REASON_QUEUE_TOO_LONG})  # of no use to a client's own retry, but later, with more time, it may go well
 
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
@@ -70,16 +71,16 @@ def pushback_ms(error: PromptwireError, remaining_s: float = math.inf) -> int:
     Not when its deadline comes first: clients would wait until then, and tell of the deadline in place of this error and its delay.
     """
     delay_s = _delay_s(error)
-    return -1 if delay_s is None or delay_s >= remaining_s else round(delay_s * 1000)
+    return -1 if not error.retryable or delay_s is None or delay_s >= remaining_s else round(delay_s * 1000)
 
 
 def _delay_s(error: PromptwireError) -> float | None:
-    """When to try again, None for never. Somebody must say when: a pushback of 0 would make every client retry at once."""
-    if not error.retryable:
+    """When to try again, None for never. Somebody must say when: at once, every client would."""
+    if not error.retryable and error.reason not in _LATER:
         return None
     if error.retry_after_s is None or math.isnan(error.retry_after_s):
-        return 0.0 if error.reason == pb.ERROR_REASON_DRAINING else _DEFAULT_DELAY_S  # another server is ready at once
-    return min(max(0.0, error.retry_after_s), _MAX_DELAY_S)
+        return _SHORTEST_DELAY_S if error.reason == pb.ERROR_REASON_DRAINING else _DEFAULT_DELAY_S  # another server is ready at once
+    return min(max(_SHORTEST_DELAY_S, error.retry_after_s), _MAX_DELAY_S)
 
 
 def _details(error: PromptwireError, facts: Mapping[str, str], attempts: Sequence[pb.Attempt]) -> Sequence[Message]:

@@ -63,7 +63,7 @@ async def test_calls_that_outlive_the_grace_are_told_to_go_elsewhere(serve: Serv
     assert time.monotonic() - began_s < 2.0
     unary, streamed = await asyncio.gather(*calls)
     for failed in (unary, streamed):
-        assert (failed.code, failed.reason, failed.details.pushback) == (grpc.StatusCode.UNAVAILABLE, "DRAINING", "0")
+        assert (failed.code, failed.reason, failed.details.pushback) == (grpc.StatusCode.UNAVAILABLE, "DRAINING", "10")
     assert streamed.details.info.metadata["last_sequence"] == "1"
     assert "last_sequence" not in unary.details.info.metadata
 

@@ -29,8 +29,8 @@ TABLE = {
     errors.CapabilityMissing: ("FAILED_PRECONDITION", "CAPABILITY_MISSING", "-1", []),
     errors.Disabled: ("UNIMPLEMENTED", "DISABLED", "-1", []),
     errors.Overloaded: ("UNAVAILABLE", "OVERLOADED", "1000", ["RetryInfo"]),
-    errors.Draining: ("UNAVAILABLE", "DRAINING", "0", ["RetryInfo"]),
-    errors.QueueTooLong: ("UNAVAILABLE", "QUEUE_TOO_LONG", "-1", []),
+    errors.Draining: ("UNAVAILABLE", "DRAINING", "10", ["RetryInfo"]),
+    errors.QueueTooLong: ("UNAVAILABLE", "QUEUE_TOO_LONG", "-1", ["RetryInfo"]),
     errors.RateLimited: ("RESOURCE_EXHAUSTED", "RATE_LIMITED", "1000", ["RetryInfo", "QuotaFailure"]),
     errors.UpstreamAccount: ("FAILED_PRECONDITION", "UPSTREAM_ACCOUNT", "-1", []),
     errors.UpstreamRateLimited: ("UNAVAILABLE", "UPSTREAM_RATE_LIMITED", "1000", ["RetryInfo"]),
@@ -94,6 +94,16 @@ def test_the_delay_is_both_a_detail_and_the_pushback() -> None:
     seen = sent(RateLimited("slow down", retry_after_s=2.5, metadata={"subject": "tenant:t"}))
     assert (seen.pushback, seen.retry.retry_delay.ToMilliseconds()) == ("2500", 2500)
     assert seen.quota.violations[0].subject == "tenant:t"
+
+
+def test_a_queue_too_long_says_when_it_may_be_shorter_but_not_to_a_clients_own_retry() -> None:
+    seen = sent(errors.QueueTooLong("x", retry_after_s=2.5))
+    assert (seen.pushback, seen.retry.retry_delay.ToMilliseconds()) == ("-1", 2500)
+
+
+def test_nobody_is_told_to_try_again_after_no_time() -> None:
+    seen = sent(errors.Draining("x", retry_after_s=0.0))
+    assert (seen.pushback, seen.retry.retry_delay.ToMilliseconds()) == ("10", 10)
 
 
 def test_an_error_that_is_not_to_be_retried_has_no_delay() -> None:
