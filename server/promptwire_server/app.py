@@ -52,12 +52,14 @@ from promptwire_server.layers.admission.admission import Admission
 from promptwire_server.layers.admission.counts import AdmissionMetrics
 from promptwire_server.layers.admission.memory import resident_bytes
 from promptwire_server.layers.breaker import State
+from promptwire_server.layers.gauges import KeyGauges
 from promptwire_server.layers.journal import Journal
 from promptwire_server.layers.metrics import Metrics
 from promptwire_server.layers.roster import Roster
 from promptwire_server.layers.tally import Tally
 from promptwire_server.office import Office
 from promptwire_server.planning import named_targets
+from promptwire_server.providers.keys import KeyNews, Keys
 from promptwire_server.reload import Read, Reloader, on_hangup
 from promptwire_server.rpc.auth import Authenticator
 from promptwire_server.rpc.chain import ChainService
@@ -71,8 +73,9 @@ from promptwire_server.rpc.transport import Edge
 from promptwire_server.safekeeping import fetched
 from promptwire_server.secrets.custody import Custody
 from promptwire_server.secrets.watch import News
-from promptwire_server.stores import memory, memory_limits, sqlite
+from promptwire_server.stores import memory, memory_limits
 from promptwire_server.stores.prices import Prices
+from promptwire_server.stores.sqlite import journal as sqlite
 from promptwire_server.voice import Voice
 
 _TALLY_S = 0.02  # ended calls are counted and logged this much later, together
@@ -117,8 +120,10 @@ class Application:
             roster=Roster(clock, settings.providers, named),
             breakers=new_breakers(settings, clock, chance, self._report_breaker),
             limits=memory_limits.Limits(clock),
+            keys=Keys(clock, self._report_key),
             log=lines.write_all,
         )
+        self.metrics.registry.register(KeyGauges(self._lasting.keys.counts))
         self._switch = Switch(Gateway(settings, self._lasting))
         self._instance_id = self._ids.request().replace("req-", "srv-")
         self._office = Office(
@@ -259,6 +264,12 @@ class Application:
     def _report_breaker(self, target: Target, state: State) -> None:
         fields = {"provider": target.provider, "model": target.model, "state": state.name.lower()}
         self._lines.write("info" if state is State.CLOSED else "warning", names.BREAKER_CHANGED, fields)
+
+    def _report_key(self, news: KeyNews) -> None:
+        fields = {"provider": news.provider, "number": news.number, "state": news.state}
+        fields |= {"for_s": round(news.for_s, 1)} if news.for_s else {}
+        fields |= {name: text for name, text in (("model", news.model), ("error", news.error)) if text}
+        self._lines.write("warning" if news.state == "dead" else "info", names.KEY_CHANGED, fields)
 
     def _count_rpc(self, rpc: str, code: int, reason: str) -> None:
         """Count an RPC that ended, but not health watches: they end when the client leaves, which would look like errors."""

@@ -13,7 +13,7 @@ import pytest
 
 from promptwire_server.core.clock import ManualClock
 from promptwire_server.core.entry import Entry
-from promptwire_server.stores.sqlite import Journal
+from promptwire_server.stores.sqlite.journal import Journal
 from tests.unit.stores.entries import PLAIN, entry
 
 LONG_S = 30.0  # until a thread that works must have finished

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from promptwire_server.core.clock import SystemClock
-from promptwire_server.stores.sqlite import Journal
+from promptwire_server.stores.sqlite.journal import Journal
 from tests.unit.stores.entries import entry
 
 

@@ -65,6 +65,7 @@ from promptwire.admin.v1.budget_service_pb2 import (
     LifetimeWindow as LifetimeWindow,
     ListBudgetsRequest as ListBudgetsRequest,
     ListBudgetsResponse as ListBudgetsResponse,
+    PerCallWindow as PerCallWindow,
     RollingWindow as RollingWindow,
     UpdateBudgetRequest as UpdateBudgetRequest,
     UpdateBudgetResponse as UpdateBudgetResponse,

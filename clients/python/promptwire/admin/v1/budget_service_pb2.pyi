@@ -48,7 +48,7 @@ class Budget(_message.Message):
     def __init__(self, budget_id: _Optional[str] = ..., display_name: _Optional[str] = ..., scope: _Optional[_Union[BudgetScope, _Mapping]] = ..., limit_nano_usd: _Optional[int] = ..., window: _Optional[_Union[BudgetWindow, _Mapping]] = ..., enforcement: _Optional[_Union[BudgetEnforcement, str]] = ..., alert_thresholds: _Optional[_Iterable[_Union[AlertThreshold, _Mapping]]] = ..., paused: bool = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ...) -> None: ...
 
 class BudgetScope(_message.Message):
-    __slots__ = ("tenant", "principal", "api_key_id", "labels", "model")
+    __slots__ = ("tenant", "principal", "api_key_id", "labels", "model", "chain_name")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -61,22 +61,26 @@ class BudgetScope(_message.Message):
     API_KEY_ID_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
+    CHAIN_NAME_FIELD_NUMBER: _ClassVar[int]
     tenant: str
     principal: str
     api_key_id: str
     labels: _containers.ScalarMap[str, str]
     model: str
-    def __init__(self, tenant: _Optional[str] = ..., principal: _Optional[str] = ..., api_key_id: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., model: _Optional[str] = ...) -> None: ...
+    chain_name: str
+    def __init__(self, tenant: _Optional[str] = ..., principal: _Optional[str] = ..., api_key_id: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., model: _Optional[str] = ..., chain_name: _Optional[str] = ...) -> None: ...
 
 class BudgetWindow(_message.Message):
-    __slots__ = ("calendar", "rolling", "lifetime")
+    __slots__ = ("calendar", "rolling", "lifetime", "per_call")
     CALENDAR_FIELD_NUMBER: _ClassVar[int]
     ROLLING_FIELD_NUMBER: _ClassVar[int]
     LIFETIME_FIELD_NUMBER: _ClassVar[int]
+    PER_CALL_FIELD_NUMBER: _ClassVar[int]
     calendar: CalendarWindow
     rolling: RollingWindow
     lifetime: LifetimeWindow
-    def __init__(self, calendar: _Optional[_Union[CalendarWindow, _Mapping]] = ..., rolling: _Optional[_Union[RollingWindow, _Mapping]] = ..., lifetime: _Optional[_Union[LifetimeWindow, _Mapping]] = ...) -> None: ...
+    per_call: PerCallWindow
+    def __init__(self, calendar: _Optional[_Union[CalendarWindow, _Mapping]] = ..., rolling: _Optional[_Union[RollingWindow, _Mapping]] = ..., lifetime: _Optional[_Union[LifetimeWindow, _Mapping]] = ..., per_call: _Optional[_Union[PerCallWindow, _Mapping]] = ...) -> None: ...
 
 class CalendarWindow(_message.Message):
     __slots__ = ("period", "time_zone")
@@ -86,10 +90,14 @@ class CalendarWindow(_message.Message):
         PERIOD_DAY: _ClassVar[CalendarWindow.Period]
         PERIOD_WEEK: _ClassVar[CalendarWindow.Period]
         PERIOD_MONTH: _ClassVar[CalendarWindow.Period]
+        PERIOD_MINUTE: _ClassVar[CalendarWindow.Period]
+        PERIOD_HOUR: _ClassVar[CalendarWindow.Period]
     PERIOD_UNSPECIFIED: CalendarWindow.Period
     PERIOD_DAY: CalendarWindow.Period
     PERIOD_WEEK: CalendarWindow.Period
     PERIOD_MONTH: CalendarWindow.Period
+    PERIOD_MINUTE: CalendarWindow.Period
+    PERIOD_HOUR: CalendarWindow.Period
     PERIOD_FIELD_NUMBER: _ClassVar[int]
     TIME_ZONE_FIELD_NUMBER: _ClassVar[int]
     period: CalendarWindow.Period
@@ -103,6 +111,10 @@ class RollingWindow(_message.Message):
     def __init__(self, duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class LifetimeWindow(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class PerCallWindow(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 

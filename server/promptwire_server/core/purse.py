@@ -1,0 +1,47 @@
+"""Purse: holds on budgets, decided at once for all budgets that an attempt counts against, and settled at what it cost. Nano-USD."""
+
+from dataclasses import dataclass
+
+from promptwire_server.core.ledger import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A wish to spend."""
+
+    hold_id: str  # new
+    budgets: tuple[str, ...]  # those that the attempt counts against
+    most_nano_usd: int  # the attempt's worst case
+    least_nano_usd: int  # what it would still be made for, where hard budgets hold no more; as `most` when less is of no use
+    intent: Entry  # the row to write, at the whole hold, should this process not live to settle
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Money set aside."""
+
+    hold_id: str
+    nano_usd: int
+
+
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """A budget that does not allow it. Nothing was set aside anywhere."""
+
+    budget_id: str
+    limit_nano_usd: int
+    free_nano_usd: int  # what of it could be spent now
+    by_holds: bool  # it would fit if calls under way cost nothing: worth waiting for them
+    reset_us: int | None  # when spending starts again from nothing; None: never
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A threshold of a budget was reached, for the first time in its window."""
+
+    budget_id: str
+    percent: int
+    spent_nano_usd: int
+    held_nano_usd: int
+    limit_nano_usd: int
+    window_start_us: int

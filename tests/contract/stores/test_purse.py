@@ -1,0 +1,235 @@
+"""What every purse promises: atomic holds over several budgets, settled once, whoever dies in between."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from promptwire_server.core.budget import Alert, Budget, Calendar, Lifetime, Rolling, Scope, Spender
+from promptwire_server.core.clock import SystemClock
+from promptwire_server.core.ledger import Amounts, Entry
+from promptwire_server.core.purse import Ask, Denial, Hold, Reached
+from promptwire_server.stores.sqlite.database import Database
+from promptwire_server.stores.sqlite.purse import Purse
+
+SHOP = Spender("shop", "openai", "gpt-4o-mini", principal="till", labels={"team": "search"})
+WHOLE = Budget("whole", Scope(), Lifetime(), 1000)
+DAY_S = 86_400
+MICRO = 1_000_000
+NOW_S = 1_700_000_000  # 2023-11-14 22:13:20 UTC
+
+
+class Bench:
+    """Purses on one store, each as of a process of its own, and a clock that they share."""
+
+    def __init__(self, file: Path | None) -> None:
+        self.file = file
+        self.now_us = NOW_S * MICRO
+        self.reached: list[Reached] = []
+        self.databases: list[Database] = []
+        self._numbers = iter(range(1_000_000))
+        self.purse = self.another()
+
+    def another(self) -> Purse:
+        """A purse of another process; of memory, which has one process, the same database."""
+        if self.file is not None or not self.databases:
+            database = Database(self.file, clock=SystemClock(), report=print)
+            database.start()
+            self.databases.append(database)
+        return Purse(self.databases[-1], f"p{next(self._numbers)}", lambda: self.now_us, self.reached.extend)
+
+    def ask(self, most: int, *budgets: Budget, least: int | None = None) -> Ask:
+        """A wish to spend."""
+        ids = tuple(budget.budget_id for budget in budgets or (WHOLE,))
+        return Ask(f"h{next(self._numbers)}", ids, most, most if least is None else least, Entry("shop", model="m"))
+
+    def row(self, hold: str, cost: int | None, *budgets: Budget) -> list[Entry]:
+        """What an attempt came to."""
+        ids = tuple(budget.budget_id for budget in budgets or (WHOLE,))
+        return [Entry("shop", hold_id=hold, amounts=Amounts(total=cost), budgets=ids)]
+
+    def close(self) -> None:
+        for database in self.databases:
+            assert database.close(30) == 0
+
+    async def rows(self) -> list[tuple[object, ...]]:
+        """Kind, hold and cost of all rows, in their order."""
+        statement = "SELECT kind, hold_id, total_nano_usd FROM ledger ORDER BY entry"
+        return await self.databases[0].decide(lambda connection: list(connection.execute(statement).fetchall()))
+
+
+@pytest.fixture(params=["memory", "file"])
+async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
+    bench = Bench(None if request.param == "memory" else tmp_path / "usage.sqlite3")
+    yield bench
+    await asyncio.to_thread(bench.close)
+
+
+async def held(bench: Bench, most: int, *budgets: Budget) -> str:
+    """A hold that was granted."""
+    decided = await bench.purse.hold(bench.ask(most, *budgets))
+    assert isinstance(decided, Hold)
+    return decided.hold_id
+
+
+async def test_a_hold_is_held_until_it_is_settled_at_what_it_cost(bench: Bench) -> None:
+    await bench.purse.put(WHOLE)
+    hold = await held(bench, 600)
+    balance = await bench.purse.balance(WHOLE)
+    assert (balance.spent_nano_usd, balance.held_nano_usd, balance.free_nano_usd) == (0, 600, 400)
+    bench.purse.settle(hold, bench.row(hold, 70))
+    balance = await bench.purse.balance(WHOLE)
+    assert (balance.spent_nano_usd, balance.held_nano_usd, balance.free_nano_usd) == (70, 0, 930)
+
+
+async def test_what_does_not_fit_is_denied_and_says_whether_waiting_helps(bench: Bench) -> None:
+    await bench.purse.put(WHOLE)
+    hold = await held(bench, 600)
+    assert await bench.purse.hold(bench.ask(500)) == Denial("whole", 1000, 400, by_holds=True, reset_us=None)
+    assert await bench.purse.hold(bench.ask(1001)) == Denial("whole", 1000, 400, by_holds=False, reset_us=None)
+    bench.purse.settle(hold, bench.row(hold, 600))
+    assert await bench.purse.hold(bench.ask(500)) == Denial("whole", 1000, 400, by_holds=False, reset_us=None)
+
+
+async def test_a_wish_may_be_content_with_less(bench: Bench) -> None:
+    await bench.purse.put(WHOLE)
+    await held(bench, 600)
+    decided = await bench.purse.hold(bench.ask(500, least=400))
+    assert isinstance(decided, Hold)
+    assert decided.nano_usd == 400
+
+
+async def test_of_several_budgets_all_hold_or_none(bench: Bench) -> None:
+    small = replace(WHOLE, budget_id="small", limit_nano_usd=100)
+    await bench.purse.put(WHOLE)
+    await bench.purse.put(small)
+    decided = await bench.purse.hold(bench.ask(500, WHOLE, small))
+    assert isinstance(decided, Denial)
+    assert decided.budget_id == "small"
+    assert (await bench.purse.balance(WHOLE)).held_nano_usd == 0
+
+
+async def test_soft_and_paused_budgets_count_and_deny_nothing(bench: Bench) -> None:
+    soft, paused = replace(WHOLE, budget_id="soft", hard=False), replace(WHOLE, budget_id="paused", paused=True)
+    await bench.purse.put(soft)
+    await bench.purse.put(paused)
+    hold = await held(bench, 5000, soft, paused)
+    bench.purse.settle(hold, bench.row(hold, 4000, soft, paused))
+    assert (await bench.purse.balance(soft)).free_nano_usd == -3000
+    assert (await bench.purse.balance(paused)).spent_nano_usd == 4000
+
+
+async def test_three_hundred_at_once_never_spend_more_than_there_is(bench: Bench) -> None:
+    budget = replace(WHOLE, limit_nano_usd=37 * 1_234_567 + 999)
+    purses = [bench.purse, bench.another(), bench.another()]
+    await bench.purse.put(budget)
+
+    async def one(number: int) -> bool:
+        purse = purses[number % 3]
+        decided = await purse.hold(bench.ask(1_234_567))
+        if isinstance(decided, Denial):
+            return False
+        purse.settle(decided.hold_id, bench.row(decided.hold_id, 1_234_567))
+        return True
+
+    served = await asyncio.gather(*map(one, range(300)))
+    balances = [await purse.balance(budget) for purse in purses]  # each behind what its own process has settled
+    assert sum(served) == 37
+    assert balances[-1].spent_nano_usd == 37 * 1_234_567
+    assert (await bench.purse.balance(budget)).held_nano_usd == 0
+
+
+async def test_who_leaves_while_waiting_holds_nothing(bench: Bench) -> None:
+    await bench.purse.put(WHOLE)
+    for steps in range(30):
+        asking = asyncio.ensure_future(bench.purse.hold(bench.ask(900)))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        asking.cancel()
+        with suppress(asyncio.CancelledError):
+            decided = await asking
+            assert isinstance(decided, Hold)
+            bench.purse.settle(decided.hold_id, ())
+        assert (await bench.purse.balance(WHOLE)).held_nano_usd == 0
+
+
+async def test_what_a_dead_process_held_is_spent_and_its_row_says_so(bench: Bench) -> None:
+    await bench.purse.put(WHOLE)
+    hold = await held(bench, 600)
+    await bench.purse.tick()
+    other = bench.another()
+    bench.now_us += 10 * MICRO
+    await other.tick()
+    assert (await other.balance(WHOLE)).held_nano_usd == 600
+    bench.now_us += 6 * MICRO
+    await other.tick()
+    balance = await other.balance(WHOLE)
+    assert (balance.spent_nano_usd, balance.held_nano_usd) == (600, 0)
+    assert await bench.rows() == [(1, hold, 600)]
+
+
+async def test_a_process_that_was_only_slow_is_put_right(bench: Bench) -> None:
+    await bench.purse.put(WHOLE)
+    hold = await held(bench, 600)
+    other = bench.another()
+    bench.now_us += 16 * MICRO
+    await other.tick()
+    bench.purse.settle(hold, bench.row(hold, 70))
+    assert (await bench.purse.balance(WHOLE)).spent_nano_usd == 70
+    assert await bench.rows() == [(1, hold, 600), (3, hold, -530)]
+
+
+async def test_thresholds_are_told_once_a_window(bench: Bench) -> None:
+    daily = Budget("daily", Scope(), Calendar("day"), 1000, alerts=(Alert(50), Alert(100)))
+    await bench.purse.put(daily)
+    for _ in range(3):
+        hold = await held(bench, 300, daily)
+        bench.purse.settle(hold, bench.row(hold, 300, daily))
+        await bench.purse.balance(daily)
+    assert [reached.percent for reached in bench.reached] == [50]
+    bench.now_us += DAY_S * MICRO
+    hold = await held(bench, 1000, daily)
+    assert [reached.percent for reached in bench.reached] == [50, 50, 100]
+
+
+async def test_windows_begin_anew(bench: Bench) -> None:
+    hourly = Budget("hourly", Scope(), Rolling(3600), 1000)
+    await bench.purse.put(hourly)
+    hold = await held(bench, 1000, hourly)
+    bench.purse.settle(hold, bench.row(hold, 1000, hourly))
+    assert (await bench.purse.balance(hourly)).held_nano_usd == 0
+    bench.now_us += 3599 * MICRO
+    assert (await bench.purse.balance(hourly)).spent_nano_usd == 1000
+    bench.now_us += 62 * MICRO
+    assert (await bench.purse.balance(hourly)).spent_nano_usd == 0
+
+
+async def test_an_adjustment_is_for_the_window_under_way(bench: Bench) -> None:
+    daily = Budget("daily", Scope(), Calendar("day", "Europe/Berlin"), 1000)
+    await bench.purse.put(daily)
+    balance = await bench.purse.adjust(daily, 500, Entry("shop"))
+    assert balance.free_nano_usd == 1500
+    bench.now_us += DAY_S * MICRO
+    assert (await bench.purse.balance(daily)).free_nano_usd == 1000
+
+
+async def test_unpriced_calls_are_counted(bench: Bench) -> None:
+    soft = replace(WHOLE, hard=False)
+    await bench.purse.put(soft)
+    bench.purse.spend(bench.row("", None, soft))
+    assert (await bench.purse.balance(soft)).unpriced_calls == 1
+
+
+async def test_budgets_of_others_are_known_after_a_tick(bench: Bench) -> None:
+    other = bench.another()
+    await bench.purse.put(replace(WHOLE, scope=Scope(tenant="shop", labels={"team": "search"})))
+    await bench.purse.put(replace(WHOLE, budget_id="else", scope=Scope(model="openai/gpt-4o")))
+    assert other.counting(SHOP) == ()
+    await other.tick()
+    assert [budget.budget_id for budget in other.counting(SHOP)] == ["whole"]
+    await bench.purse.delete("whole")
+    await other.tick()
+    assert other.counting(SHOP) == ()
