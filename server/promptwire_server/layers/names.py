@@ -23,6 +23,7 @@ SHEDS: Final = "promptwire_admission_sheds"
 LEASES_RECLAIMED: Final = "promptwire_admission_leases_reclaimed"
 QUEUE_DEPTH: Final = "promptwire_queue_depth"
 QUEUE_WAIT: Final = "promptwire_queue_wait_seconds"
+TASKS: Final = "promptwire_event_loop_tasks"
 OTHER_RPC: Final = "other"  # label of RPCs that the contract does not have: callers could make up any number
 OTHER_MODEL: Final = "other"  # label of models beyond the bound
 

@@ -1,5 +1,6 @@
 """Counts: what admission has done, as plain numbers, and as Prometheus reads them."""
 
+import asyncio
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import Protocol
@@ -12,6 +13,12 @@ from promptwire_server.layers.admission.queue import RANKS
 from promptwire_server.layers.metrics import Buckets
 
 WAIT_S = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+_WAITS = "How long calls waited for their turn that were let in, but not at once, in seconds."
+_SHEDS = (
+    "Calls that were sent away before they cost anything. By reason: wait (they would have waited longer than max_wait, or have), deadline "
+    "(they would have waited beyond their deadline, or have), queue (that of their priority was full), memory (it was used up)."
+)
 
 
 class Shed(StrEnum):
@@ -29,12 +36,12 @@ class Counts:
     def __init__(self) -> None:
         self.admitted = [0] * len(RANKS)
         self.waits = [Buckets(WAIT_S) for _ in RANKS]  # of the admitted calls that had to wait
-        self.sheds: dict[tuple[int, Shed], int] = {}
+        self.sheds = [dict.fromkeys(Shed, 0) for _ in RANKS]
         self.reclaimed = 0  # leases that nobody ended
 
     def shed(self, rank: int, why: Shed) -> None:
         """A call was sent away."""
-        self.sheds[rank, why] = self.sheds.get((rank, why), 0) + 1
+        self.sheds[rank][why] += 1
 
 
 class Doors(Protocol):
@@ -64,23 +71,29 @@ class AdmissionMetrics(Collector):
         self._doors = doors
 
     def collect(self) -> Iterator[Metric]:
-        """What Prometheus reads."""
+        """What Prometheus reads. Runs on the event loop whose tasks it counts."""
         doors, counts = self._doors, self._doors.counts
-        yield GaugeMetricFamily(names.ADMISSION_LIMIT, "Calls that may be worked on at the same time now.", doors.room)
-        yield GaugeMetricFamily(names.ADMISSION_IN_USE, "Calls that are worked on.", doors.inside)
+        yield GaugeMetricFamily(names.ADMISSION_LIMIT, "Calls that may be worked on at the same time now; more wait.", doors.room)
+        yield GaugeMetricFamily(names.ADMISSION_IN_USE, "Calls that are worked on: slots that are taken.", doors.inside)
+        yield GaugeMetricFamily(
+            names.TASKS, "Tasks of the event loop: the server's own, and those of calls, which end with these.", _tasks()
+        )
         yield CounterMetricFamily(names.LEASES_RECLAIMED, "Slots that nobody gave back: bugs.", counts.reclaimed)
-        depth = GaugeMetricFamily(names.QUEUE_DEPTH, "Calls that wait for their turn.", labels=["priority"])
-        admitted = CounterMetricFamily(names.ADMITTED, "Calls that were let in.", labels=["priority"])
-        waits = HistogramMetricFamily(names.QUEUE_WAIT, "How long calls waited that could not be let in at once.", labels=["priority"])
+        depth = GaugeMetricFamily(names.QUEUE_DEPTH, "Calls that wait for their turn now.", labels=["priority"])
+        admitted = CounterMetricFamily(names.ADMITTED, "Calls that were let in, at once or in their turn.", labels=["priority"])
+        waits = HistogramMetricFamily(names.QUEUE_WAIT, _WAITS, labels=["priority"])
+        sheds = CounterMetricFamily(names.SHEDS, _SHEDS, labels=["priority", "reason"])
         for rank, name in enumerate(RANKS):
             depth.add_metric([name], doors.waiting(rank))
             admitted.add_metric([name], counts.admitted[rank])
-            if not counts.waits[rank].empty:
-                waits.add_metric([name], *counts.waits[rank].cumulated())
-        yield from (depth, admitted, waits, self._sheds())
+            waits.add_metric([name], *counts.waits[rank].cumulated())
+            for why in Shed:
+                sheds.add_metric([name, why], counts.sheds[rank][why])
+        yield from (depth, admitted, waits, sheds)
 
-    def _sheds(self) -> Metric:
-        sheds = CounterMetricFamily(names.SHEDS, "Calls that were sent away.", labels=["priority", "why"])
-        for (rank, why), count in self._doors.counts.sheds.items():
-            sheds.add_metric([RANKS[rank], why], count)
-        return sheds
+
+def _tasks() -> int:
+    try:
+        return len(asyncio.all_tasks())
+    except RuntimeError:  # collected elsewhere than on a loop
+        return 0

@@ -131,7 +131,7 @@ def test_a_call_whose_deadline_comes_first_is_sent_away_at_once() -> None:
             before_s = asyncio.get_running_loop().time()
             with pytest.raises(QueueTooLong) as caught:
                 await doors.enter(call(timeout_s=0.5))
-            assert doors.counts.sheds == {(2, Shed.DEADLINE): 1}
+            assert doors.counts.sheds[2][Shed.DEADLINE] == 1
             return caught.value, asyncio.get_running_loop().time() - before_s
 
     error, took_s = run(main())
@@ -253,7 +253,7 @@ def test_a_queue_without_room_sends_everybody_away() -> None:
         with await doors.enter(call()):
             with pytest.raises(Overloaded, match="too many calls wait"):
                 await doors.enter(call())
-            assert doors.counts.sheds == {(2, Shed.QUEUE): 1}
+            assert doors.counts.sheds[2][Shed.QUEUE] == 1
 
     run(main())
 
@@ -371,7 +371,7 @@ def test_full_memory_lets_in_the_floor_only_and_nobody_waits() -> None:
         leases = [await doors.enter(call()) for _ in range(4)]
         with pytest.raises(Overloaded, match="memory is full"):
             await doors.enter(call())
-        assert doors.counts.sheds == {(2, Shed.MEMORY): 1}
+        assert doors.counts.sheds[2][Shed.MEMORY] == 1
         gauge.share = 0.5
         await asyncio.sleep(0.3)
         (await doors.enter(call())).release()
@@ -465,7 +465,7 @@ def test_metrics_tell_depth_waits_and_sheds() -> None:
         "promptwire_admission_limit 1",
         "promptwire_admission_in_use 1",
         'promptwire_queue_depth{priority="low"} 1',
-        'promptwire_admission_sheds_total{priority="low",why="queue"} 1',
+        'promptwire_admission_sheds_total{priority="low",reason="queue"} 1',
         'promptwire_admission_admitted_total{priority="low"} 1',
         'promptwire_queue_wait_seconds_count{priority="low"} 1',
         'promptwire_queue_wait_seconds_sum{priority="low"} 1.0',
