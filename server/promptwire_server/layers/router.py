@@ -139,14 +139,21 @@ class Router:
     def fits(self, call: Call, target: Target, pause: float = 0.0) -> bool:
         """Whether an attempt, made after a pause, can be expected to be in time."""
         usual_s = self._usual.usual_s(target) or 0.0
-        return self.clock.monotonic() + pause + usual_s < call.deadline_s
+        now_s = self.clock.monotonic()
+        return now_s + pause + usual_s < _horizon_s(call, now_s)
 
     def _share_ends_s(self, call: Call, following: Target) -> float:
         now_s = self.clock.monotonic()
-        remaining_s = call.deadline_s - now_s
+        ends_s = _horizon_s(call, now_s)
+        remaining_s = ends_s - now_s
         usual_s = self._usual.usual_s(following)
         reserved_s = remaining_s * _RESERVED if usual_s is None else min(remaining_s * _RESERVED, max(usual_s * _PATIENCE, _LEAST_S))
-        return call.deadline_s - reserved_s
+        return ends_s - reserved_s
+
+
+def _horizon_s(call: Call, now_s: float) -> float:
+    """Until when there is time for targets: the deadline; of a call that several wait for, that of the first of them, while it lasts."""
+    return call.first_by_s if call.first_by_s > now_s else call.deadline_s
 
 
 class _Course:
