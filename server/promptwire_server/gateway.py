@@ -21,17 +21,16 @@ from promptwire_server.convert import (
 )
 from promptwire_server.core.call import Call
 from promptwire_server.core.clock import Chance, Clock
-from promptwire_server.core.embedding import EmbedCall
 from promptwire_server.core.handler import Handler, Layer, stack
 from promptwire_server.core.ids import Ids
 from promptwire_server.core.reply import Ending, Reply
+from promptwire_server.layers import names
 from promptwire_server.layers.admission.admission import Admission
 from promptwire_server.layers.admission.admit import Admit
 from promptwire_server.layers.book import Book, PriceList
 from promptwire_server.layers.breakers import Breakers, Changed, Shielded
 from promptwire_server.layers.cache import Cache, Store
 from promptwire_server.layers.catalog import Catalog
-from promptwire_server.layers.embed import Embedder
 from promptwire_server.layers.limits import Limits, LimitStore, ProviderLimits
 from promptwire_server.layers.observe import Observe
 from promptwire_server.layers.price import Priced
@@ -45,8 +44,7 @@ from promptwire_server.layers.share import Share
 from promptwire_server.layers.stream_probe import StreamProbe
 from promptwire_server.layers.tally import LogLines, Tally
 from promptwire_server.planning import named_targets, planned_aliases, planner, provider_limits
-from promptwire_server.providers.estimate import prompt_tokens
-from promptwire_server.providers.provider import Provider
+from promptwire_server.providers.provider import Provider, answering
 from promptwire_server.providers.registry import build
 
 
@@ -99,20 +97,8 @@ class Gateway:
             clock=clock,
             chance=chance,
         )
-        self._handler = self._stack(settings, router)
-        self.embed = Embedder(self.routes, self.providers, admission=lasting.admission, tally=lasting.tally, book=self.book, clock=clock)
-
-    async def __call__(self, call: Call) -> Reply:
-        """The answer. Counted, so that the gateway is not closed under it."""
-        self._under_way += 1
-        self._idle.clear()
-        try:
-            reply = await self._handler(call)
-        except BaseException:
-            self._left()
-            raise
-        reply.on_done(self._left)
-        return reply
+        self.chat: Handler = self._counted(self._before_chats(router))
+        self.embed: Handler = self._counted(self._before_vectors(router))
 
     async def learn(self) -> None:
         """Look up what targets cost, where an alias chooses by that, since choosing cannot wait. Not otherwise: the list takes 20 MB."""
@@ -126,13 +112,29 @@ class Gateway:
         for provider in self.providers.values():
             await provider.aclose()
 
+    def _counted(self, inner: Handler) -> Handler:
+        """The inner handler, whose calls are counted, so that the gateway is not closed under them."""
+
+        async def handler(call: Call) -> Reply:
+            self._under_way += 1
+            self._idle.clear()
+            try:
+                reply = await inner(call)
+            except BaseException:
+                self._left()
+                raise
+            reply.on_done(self._left)
+            return reply
+
+        return handler
+
     def _left(self, _: Ending | None = None) -> None:
         self._under_way -= 1
         if not self._under_way:
             self._idle.set()
 
-    def _stack(self, settings: Settings, router: Router) -> Handler:
-        """What every question goes through, outermost first."""
+    def _before_chats(self, router: Router) -> Handler:
+        """What every chat goes through, outermost first."""
         lasting = self._lasting
         return stack(
             [
@@ -141,11 +143,22 @@ class Gateway:
                 # Before anything costs something.
                 lambda inner: Admit(inner, admission=lasting.admission),
                 # Before whatever costs something.
-                lambda inner: Cache(inner, store=lasting.answers, settings=cache_settings(settings)),
+                lambda inner: Cache(inner, store=lasting.answers, settings=cache_settings(self._settings)),
                 # Within the cache, so that an answer put together from two streams counts as one.
                 Restart,
             ],
             router,  # innermost: attempt after attempt, at one target or the next
+        )
+
+    def _before_vectors(self, router: Router) -> Handler:
+        """The same for vectors, which are neither kept nor streamed."""
+        lasting = self._lasting
+        return stack(
+            [
+                lambda inner: Observe(inner, tally=lasting.tally, clock=lasting.clock, event=names.EMBED_FINISHED),
+                lambda inner: Admit(inner, admission=lasting.admission),
+            ],
+            router,
         )
 
     def _probing(self) -> Sequence[Layer]:
@@ -161,7 +174,7 @@ class Gateway:
                 lambda inner: Pulse(inner, roster=lasting.roster, clock=lasting.clock),
                 # Before limits: what is known to be broken should take nobody's place.
                 lambda inner: Shielded(inner, breakers=lasting.breakers),
-                partial(Limits, provider=name, limits=limits, store=lasting.limits, count=prompt_tokens),
+                partial(Limits, provider=name, limits=limits, store=lasting.limits),
                 # Around the share, which is over when the answer begins: a stream that goes on slowly is no failure.
                 *self._probing(),
                 # Within breakers and pulse, for which an attempt whose share of the time is over has failed.
@@ -169,7 +182,7 @@ class Gateway:
                 # Innermost: only before a provider is it known which model answers.
                 lambda inner: Priced(inner, book=self.book),
             ],
-            provider,
+            answering(provider),
         )
 
 
@@ -186,11 +199,11 @@ class Switch:
 
     def __call__(self, call: Call) -> Awaitable[Reply]:
         """The answer to a call; a Handler."""
-        return self.gateway(call)
+        return self.gateway.chat(call)
 
-    async def embed(self, call: EmbedCall) -> pb.EmbedResponse:
-        """Vectors; an EmbedHandler."""
-        return await self.gateway.embed(call)
+    def embed(self, call: Call) -> Awaitable[Reply]:
+        """Vectors; a Handler."""
+        return self.gateway.embed(call)
 
     async def count_tokens(self, call: Call) -> pb.CountTokensResponse:
         """How long a prompt is."""

@@ -17,7 +17,6 @@ from promptwire_server.layers.admission.settings import AdmissionSettings
 from promptwire_server.layers.breakers import Shielded
 from promptwire_server.layers.limits import Limits, LimitStore, ProviderLimits
 from promptwire_server.layers.pulse import Pulse
-from promptwire_server.providers.estimate import prompt_tokens
 from promptwire_server.stores import memory_limits
 from tests.bench.report import Row, limited, save, table
 from tests.bench.scene import MANY, STRATEGIES, TARGET, Scene, allowances, answering
@@ -134,11 +133,11 @@ async def _layers() -> list[Subject]:
 
 def _limits(store: LimitStore, allowed: TargetLimits | None = None) -> Handler:
     models = {} if allowed is None else {TARGET.model: allowed}
-    return Limits(answering, provider=TARGET.provider, limits=ProviderLimits(models=models), store=store, count=prompt_tokens)
+    return Limits(answering, provider=TARGET.provider, limits=ProviderLimits(models=models), store=store)
 
 
 async def _hear(store: LimitStore, call: Call) -> None:
-    lease = await store.take((Scope(str(TARGET)),), Cost(call.request, prompt_tokens), call.deadline_s)
+    lease = await store.take((Scope(str(TARGET)),), Cost(call.request), call.deadline_s)
     if isinstance(lease, memory_limits.Lease):
         lease.heard(allowances())
         lease.settle(None)

@@ -11,7 +11,6 @@ from promptwire_server.core.clock import SystemClock
 from promptwire_server.core.errors import UpstreamAccount, UpstreamRateLimited
 from promptwire_server.core.secret import Secret
 from promptwire_server.layers.limits import Limits, ProviderLimits
-from promptwire_server.providers.estimate import prompt_tokens
 from promptwire_server.providers.provider import Provider
 from promptwire_server.providers.registry import build
 from promptwire_server.providers.settings import HttpSettings
@@ -62,7 +61,7 @@ def asked(fake: FakeProvider) -> Callable[[str], Awaitable[int]]:
 def limited(provider: Provider) -> Limits:
     """The provider behind the layer that keeps to limits."""
     store = memory_limits.Limits(SystemClock())
-    return Limits(provider, provider="openai", limits=ProviderLimits(), store=store, count=prompt_tokens)
+    return Limits(provider, provider="openai", limits=ProviderLimits(), store=store)
 
 
 def a_call(*, stream: bool = False, within_s: float = 10.0) -> Call:

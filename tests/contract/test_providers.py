@@ -343,10 +343,11 @@ async def test_vectors_come_in_the_order_of_the_texts_or_not_at_all(subject: Sub
         with pytest.raises(CapabilityMissing):
             await subject.provider.embed(call)
         return
-    first, second, third = ([*one.values] for one in (await subject.provider.embed(call)).embeddings)
+    found = await subject.provider.embed(call)
+    first, second, third = ([*one.values] for one in found.embeddings)
     assert first == third != second
     assert len(first) == 4
-    assert call.usage.input_tokens > 0
+    assert found.usage.input_tokens > 0
 
 
 async def test_tokens_can_be_counted(subject: Subject) -> None:

@@ -149,7 +149,7 @@ async def test_a_failure_of_a_later_batch_keeps_what_the_first_took(fake: FakePr
     async with HUGGING_FACE.ours(fake, api_key) as provider:
         with pytest.raises(UpstreamFailed):
             await provider.embed(call)
-    assert call.usage.input_tokens > 0
+    assert call.call.trail.attempts[0].usage.input_tokens > 0
     assert [attempt.HasField("failure") for attempt in call.call.trail.attempts] == [True]
 
 

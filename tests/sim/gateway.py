@@ -39,7 +39,6 @@ from promptwire_server.layers.stream_probe import StreamProbe, StreamProbeSettin
 from promptwire_server.layers.tally import Tally
 from promptwire_server.providers.adapter import Adapter
 from promptwire_server.providers.credentials import KeyRing
-from promptwire_server.providers.estimate import prompt_tokens
 from promptwire_server.providers.openai.dialect import OpenAI
 from promptwire_server.providers.openai.facts import ANY
 from promptwire_server.providers.upstream import Timeouts
@@ -133,7 +132,7 @@ class Gateway:
             [
                 lambda inner: Pulse(inner, roster=self.roster, clock=self.clock),
                 lambda inner: Shielded(inner, breakers=self.breakers),
-                lambda inner: Limits(inner, provider=name, limits=limits, store=self.limits, count=prompt_tokens),
+                lambda inner: Limits(inner, provider=name, limits=limits, store=self.limits),
                 *probing,
                 lambda inner: Share(inner, clock=self.clock, usual=self.roster),
                 lambda inner: Priced(inner, book=book),

@@ -64,6 +64,7 @@ class Call:
     avoid: tuple[Target, ...] = ()  # targets that have broken off this very answer, tried last
     because: str = ""  # why this target was chosen; set by route
     first_by_s: float = 0.0  # by when its answer must have begun (a whole one: be complete), on the monotonic clock; 0: no such time
+    embed: pb.EmbedRequest | None = None  # where vectors are asked for: of what; `request` has what all questions have in common
 
     def remaining_s(self, now_s: float) -> float:
         """Seconds left, never negative."""
@@ -88,6 +89,7 @@ class Call:
             self.avoid,
             because,
             first_by_s,
+            self.embed,
         )
 
     def asking(self, request: pb.ChatRequest) -> "Call":

@@ -1,13 +1,13 @@
-"""EmbedCall: one request for vectors with its context."""
+"""EmbedCall: a call that asks for vectors, as whoever makes them sees it."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from promptwire import v1 as pb
 from promptwire_server.core.call import Call, Target
 from promptwire_server.core.checks import ENVELOPE
 from promptwire_server.core.errors import Violation
 from promptwire_server.core.fields import Check, Found, at_least, check_fields, each, known, model_name, not_empty
+from promptwire_server.core.reply import Reply
 
 MOST_TEXTS = 2048
 
@@ -17,8 +17,7 @@ class EmbedCall:
     """One request for vectors. `call` is who asks, until when, with what trail: the same for every kind of question."""
 
     request: pb.EmbedRequest  # never changed: copy it first
-    call: Call  # its own request names the model and the labels, and asks nothing
-    usage: pb.Usage = field(default_factory=pb.Usage)  # spent so far, also when the whole fails
+    call: Call  # its own request has what all questions have: the model, the labels, and the texts as one prompt
 
     @property
     def model(self) -> str:
@@ -27,10 +26,20 @@ class EmbedCall:
 
     def aimed_at(self, target: Target) -> "EmbedCall":
         """The same call for one target."""
-        return EmbedCall(self.request, self.call.aimed_at(target), self.usage)
+        return EmbedCall(self.request, self.call.aimed_at(target))
 
 
-EmbedHandler = Callable[[EmbedCall], Awaitable[pb.EmbedResponse]]
+def in_common(request: pb.EmbedRequest) -> pb.ChatRequest:
+    """What a request for vectors has in common with every question: for all who choose, limit and count without reading it."""
+    return pb.ChatRequest(model=request.model, labels=request.labels, prompt="".join(request.texts))
+
+
+def replied(vectors: pb.EmbedResponse) -> Reply:
+    """The Reply that brings vectors: an answer without words, which says who gave them and what they took."""
+    answer = pb.ChatResponse(provider=vectors.provider, model=vectors.model, usage=vectors.usage)
+    if vectors.HasField("cost"):
+        answer.cost.CopyFrom(vectors.cost)
+    return Reply.whole(answer, vectors)
 
 
 def check_embed(request: pb.EmbedRequest) -> list[Violation]:

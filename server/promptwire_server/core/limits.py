@@ -1,10 +1,11 @@
 """Limits: how much a provider takes, as its operator says and as the vendor says, and what one call takes of it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from promptwire import v1 as pb
+from promptwire_server.core.estimate import prompt_tokens
 
 Counted = Literal["requests", "tokens", "input_tokens", "output_tokens"]  # "tokens" are of prompts and answers together
 
@@ -36,18 +37,17 @@ class Scope(NamedTuple):
 class Cost:
     """What one call takes. Its tokens are estimated when they are first asked for: most targets have no limit of them."""
 
-    __slots__ = ("_count", "_prompt", "_request")
+    __slots__ = ("_prompt", "_request")
 
-    def __init__(self, request: pb.ChatRequest, count: Callable[[pb.ChatRequest], int]) -> None:
+    def __init__(self, request: pb.ChatRequest) -> None:
         self._request = request
-        self._count = count  # tokens of a prompt
         self._prompt = -1
 
     @property
     def prompt_tokens(self) -> int:
         """Those that are certain to be read."""
         if self._prompt < 0:
-            self._prompt = self._count(self._request)
+            self._prompt = prompt_tokens(self._request)
         return self._prompt
 
     @property

@@ -4,12 +4,11 @@ Stands before each provider. A call that has no room is refused before any attem
 try another target or wait; nothing queues here.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
-from promptwire import v1 as pb
 from promptwire_server.core.call import Call, Target
 from promptwire_server.core.errors import Origin, UpstreamRateLimited
 from promptwire_server.core.handler import Handler
@@ -17,8 +16,6 @@ from promptwire_server.core.limits import NO_LIMITS, Cause, Cost, RateLimits, Re
 from promptwire_server.core.reply import Ending, Reply
 
 _MOST_OTHERS = 1024
-_BYTES_A_TOKEN = 4
-_SHORT_BYTES = 4096
 _GRACE_S = 5.0  # after a call's deadline, until its slot is free whatever happened to whoever held it
 
 
@@ -68,12 +65,9 @@ class ProviderLimits:
 class Limits:
     """The limits of one provider and its targets."""
 
-    def __init__(
-        self, inner: Handler, *, provider: str, limits: ProviderLimits, store: LimitStore, count: Callable[[pb.ChatRequest], int]
-    ) -> None:
+    def __init__(self, inner: Handler, *, provider: str, limits: ProviderLimits, store: LimitStore) -> None:
         self._inner = inner
         self._store = store
-        self._count = partial(_tokens, count)
         self._whole = (Scope(provider, limits.whole),) if limits.whole.any else ()
         self._limited = {model: (Scope(f"{provider}/{model}", limits.models[model]), *self._whole) for model in limits.models}
         self._others: dict[str, tuple[Scope, ...]] = {}  # of models without limits: callers choose their names, so only some are kept
@@ -84,7 +78,7 @@ class Limits:
         if target is None:
             return await self._inner(call)
         scopes = self._limited.get(target.model) or self._others.get(target.model) or self._other(target)
-        lease = await self._store.take(scopes, Cost(call.request, self._count), call.deadline_s + _GRACE_S)
+        lease = await self._store.take(scopes, Cost(call.request), call.deadline_s + _GRACE_S)
         if isinstance(lease, Refusal):
             raise _refused(lease, target)
         made = len(call.trail.attempts)
@@ -103,12 +97,6 @@ class Limits:
             self._others.clear()
         scopes = self._others[target.model] = (Scope(str(target)), *self._whole)
         return scopes
-
-
-def _tokens(count: Callable[[pb.ChatRequest], int], request: pb.ChatRequest) -> int:
-    """Tokens of a prompt, estimated. A short one is not worth more than its size; a long one may have pictures, which are no text."""
-    size_bytes = request.ByteSize()
-    return size_bytes // _BYTES_A_TOKEN if size_bytes < _SHORT_BYTES else count(request)
 
 
 def _heed(call: Call, target: Target, lease: Lease) -> None:

@@ -9,6 +9,7 @@ from promptwire_server.core.call import Call
 from promptwire_server.core.clock import Clock
 from promptwire_server.core.handler import Handler
 from promptwire_server.core.reply import Ending, Reply
+from promptwire_server.layers import names
 from promptwire_server.layers.tally import Ended, Tally
 
 # The call that the running task works on, so that lines of others (libraries, providers) say which one. Each RPC and step is a task.
@@ -20,8 +21,10 @@ _NANO = 1_000_000_000
 class Observe:
     """Times, fills in, and has ended calls counted and logged."""
 
-    def __init__(self, inner: Handler, *, tally: Tally, clock: Clock) -> None:
+    def __init__(self, inner: Handler, *, tally: Tally, clock: Clock, event: str = names.CHAT_FINISHED) -> None:
+        """`event` is the name of the line of each: what kind of question they are."""
         self._inner = inner
+        self.event = event
         self.tally = tally
         self.clock = clock
 
@@ -85,7 +88,7 @@ class _Observation:
         """Hand the call to the tally. Runs once, however the call ended."""
         layer = self._layer
         layer.tally.metrics.in_flight -= 1
-        layer.tally.add(Ended(self._call, ending, self._first_s, layer.clock.monotonic()))
+        layer.tally.add(Ended(self._call, ending, self._first_s, layer.clock.monotonic(), layer.event))
 
 
 def _bill(response: pb.ChatResponse) -> None:

@@ -8,7 +8,7 @@ from promptwire_server.core.call import Call, Target
 from promptwire_server.core.errors import PromptwireError
 from promptwire_server.layers.alias import Alias, FailureKind, Hedge, Rule, Shadow
 from promptwire_server.layers.pool import Pool, Single, View
-from promptwire_server.layers.question import Question
+from promptwire_server.layers.question import Question, question_of
 from promptwire_server.layers.route import Routes
 from promptwire_server.layers.router import Choice
 from promptwire_server.layers.rules import Values
@@ -127,6 +127,8 @@ class Plan:
     @property
     def shadow(self) -> Shadow | None:
         """Who gets a copy of some calls; found as `hedge`."""
+        if not self._question.shadowed:
+            return None
         return next((one.alias.shadow for one in reversed(self._aliases) if one.alias.shadow is not None), None)
 
     @property
@@ -182,7 +184,7 @@ class Planner:
     def plan(self, call: Call) -> Plan:
         """The plan of a call. Raises NotFound, CapabilityMissing, ContextTooLong, and NoHealthyUpstream when everything is switched off."""
         request = call.request
-        question = Question(call)
+        question = question_of(call)
         way = self.way(request.model or self._routes.default, question)
         plan = Plan(self, question, way)
         refusal = None

@@ -1,14 +1,14 @@
 """Question: what a call asks of whoever answers it, as far as the choice of a target goes. Worked out when first needed, and once."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final, Literal
+from typing import Final
 
 from promptwire import v1 as pb
+from promptwire_server.core import estimate
 from promptwire_server.core.call import Call
+from promptwire_server.layers.need import OF_VECTORS, MediaKind, Need, needs_of
 
-MediaKind = Literal["image", "audio", "video", "document"]
 _KINDS: Final[dict[str, MediaKind]] = {"image": "image", "audio": "audio", "video": "video"}
-_CHARACTERS_A_TOKEN: Final = 4  # of English; other languages and code have fewer
 _USUAL_ANSWER_TOKENS: Final = 400  # of a chat; how long one will be is known only afterwards
 
 
@@ -16,6 +16,8 @@ class Question:
     """One call, looked at while its targets are chosen."""
 
     __slots__ = ("_bytes", "_media", "_tokens", "call", "request")
+    whole = "the prompt"  # that has to fit into a model
+    shadowed = True  # a shadow may get a copy of it
 
     def __init__(self, call: Call) -> None:
         self.call = call
@@ -26,16 +28,28 @@ class Question:
 
     @property
     def prompt_tokens(self) -> int:
-        """Tokens of the prompt, its tools and its schema included, media left out: an estimate, four characters each."""
+        """Tokens of the prompt, its tools and its schema included, media left out: an estimate."""
         if self._tokens < 0:
-            self._tokens = -(-sum(map(len, _texts(self.request))) // _CHARACTERS_A_TOKEN)
+            self._tokens = estimate.prompt_tokens(self.request)
         return self._tokens
+
+    @property
+    def whole_tokens(self) -> int:
+        """Tokens of what has to fit into a model."""
+        return self.prompt_tokens
 
     @property
     def answer_tokens(self) -> int:
         """Tokens that an answer usually has, at most those that the caller allows."""
         allowed = self.request.generation.max_output_tokens
         return min(allowed, _USUAL_ANSWER_TOKENS) if allowed else _USUAL_ANSWER_TOKENS
+
+    def needs(self) -> Iterable[Need]:
+        """What a model must be able to do."""
+        request = self.request
+        if not request.messages and not request.HasField("generation"):
+            return ()  # nothing but text: so are most questions, and this is asked of each
+        return needs_of(request, self.media)
 
     @property
     def media(self) -> Mapping[MediaKind, list[str]]:
@@ -54,37 +68,35 @@ class Question:
         return self._bytes
 
 
+class Texts(Question):
+    """A call for vectors: a model reads its texts one by one, and says nothing."""
+
+    __slots__ = ()
+    whole = "the longest text"
+    shadowed = False
+    answer_tokens = 0
+
+    @property
+    def whole_tokens(self) -> int:
+        """See Question."""
+        texts = () if self.call.embed is None else self.call.embed.texts
+        return estimate.tokens_of(max(map(len, texts), default=0))
+
+    def needs(self) -> Iterator[Need]:
+        """See Question."""
+        yield OF_VECTORS
+
+
+def question_of(call: Call) -> Question:
+    """What a call asks."""
+    return Question(call) if call.embed is None else Texts(call)
+
+
 def kind_of(media: pb.MediaPart) -> MediaKind:
     """What it is by its type. A link without a type is an image, as for the vendors."""
     if not media.mime_type and media.HasField("uri"):
         return "image"
     return _KINDS.get(media.mime_type.partition("/")[0], "document")
-
-
-def _texts(request: pb.ChatRequest) -> Iterator[str]:
-    """Everything in the request that a model reads as text."""
-    yield request.system
-    yield request.prompt
-    for message in request.messages:
-        for part in message.parts:
-            yield part.text or _other_text(part)
-    if request.HasField("generation"):
-        for tool in request.generation.tools:
-            function = tool.function
-            yield function.name + function.description + function.parameters_json
-        yield request.generation.response_format.json_schema.schema_json
-
-
-def _other_text(part: pb.ContentPart) -> str:
-    match part.WhichOneof("content"):
-        case "tool_call":
-            return part.tool_call.name + part.tool_call.arguments_json
-        case "tool_result":
-            return "".join(inner.text for inner in part.tool_result.parts)
-        case "reasoning":
-            return part.reasoning.text
-        case _:
-            return ""
 
 
 def _media(messages: Iterable[pb.ChatMessage]) -> Iterator[tuple[MediaKind, str]]:

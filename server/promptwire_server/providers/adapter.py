@@ -1,17 +1,18 @@
 """Adapter: a provider made of a dialect that translates and an upstream that waits."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import TypeVar
 
 import orjson
 
 from promptwire import v1 as pb
+from promptwire_server.core import estimate
 from promptwire_server.core.call import Call, Trail
 from promptwire_server.core.clock import Clock
 from promptwire_server.core.embedding import EmbedCall
 from promptwire_server.core.errors import PromptwireError
 from promptwire_server.core.reply import Reply
-from promptwire_server.providers import estimate
 from promptwire_server.providers.answer import Answer
 from promptwire_server.providers.asked import missing
 from promptwire_server.providers.attempt import Try
@@ -72,26 +73,27 @@ class Adapter:
         wire = embeddings.to_wire(call)
 
         async def ask(key: Key | None) -> None:
-            spent = call.usage.input_tokens
+            response.ClearField("usage")  # vectors that another key has brought were billed to that attempt
             with Try(call.call, self.name, call.model, self._clock) as attempt:
-                attempt.begun(lambda: pb.Usage(input_tokens=call.usage.input_tokens - spent, estimated=call.usage.estimated))
                 for start in range(len(response.embeddings), len(texts), most):
                     batch = texts[start : start + most]
+                    attempt.asked(partial(_taken, response.usage, batch))
                     found = await self._upstream.fetch(_request(wire(batch), call.call.deadline_s, key))
                     self._hear(call.call, found.headers, attempt, key)
-                    self._add(embeddings.from_wire(self._value(self._accepted(found, call.model, key))), batch, call, response)
+                    answer = self._value(self._accepted(found, call.model, key))
+                    attempt.begun(lambda: response.usage)
+                    self._add(embeddings.from_wire(answer), batch, response)
                 attempt.answered()
 
         await self._lent(ask, call.model, call.call.trail)
-        note_estimate(call.usage, call.call.trail.notices, said_something=False)
+        note_estimate(response.usage, call.call.trail.notices, said_something=False)
         self._note_length(call, response)
-        response.usage.CopyFrom(call.usage)
         return response
 
-    def _add(self, found: Embedded, texts: Sequence[str], call: EmbedCall, response: pb.EmbedResponse) -> None:
+    def _add(self, found: Embedded, texts: Sequence[str], response: pb.EmbedResponse) -> None:
         """Add the vectors of one batch, and what it took. Raises UpstreamFailed when some are missing: they could not be told apart."""
-        call.usage.input_tokens += found.input_tokens or estimate.tokens_of(sum(map(len, texts)))
-        call.usage.estimated |= not found.input_tokens
+        response.usage.input_tokens += found.input_tokens or estimate.of_texts(texts)
+        response.usage.estimated |= not found.input_tokens
         if len(found.vectors) != len(texts):
             raise failed(self.name, f"it sent {len(found.vectors)} vectors for {len(texts)} texts")
         length = len(response.embeddings[0].values) if response.embeddings else len(found.vectors[0])
@@ -220,6 +222,11 @@ class Adapter:
         if key is not None:
             error.message += f" (key {key.number})"
         return error
+
+
+def _taken(usage: pb.Usage, texts: Sequence[str]) -> pb.Usage:
+    """What vectors have taken when nobody waits any longer for those of some more texts, which the vendor has begun to read."""
+    return pb.Usage(input_tokens=usage.input_tokens + estimate.of_texts(texts), estimated=True)
 
 
 def _request(wire: Wire, deadline_s: float, key: Key | None) -> Request:

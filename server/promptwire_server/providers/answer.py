@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from promptwire import v1 as pb
 from promptwire_server.core.answer import started
 from promptwire_server.core.call import Call
+from promptwire_server.core.estimate import prompt_tokens, tokens_of
 from promptwire_server.core.ids import Ids
 from promptwire_server.core.reply import Event
 from promptwire_server.providers.call_ids import CallIds
-from promptwire_server.providers.estimate import prompt_tokens, tokens_of
 from promptwire_server.providers.failed import failed
 from promptwire_server.providers.framing import ServerEvent
 from promptwire_server.providers.growing import Growing

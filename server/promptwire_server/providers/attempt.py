@@ -8,13 +8,13 @@ from promptwire import v1 as pb
 from promptwire_server.core.call import Call
 from promptwire_server.core.clock import Clock
 from promptwire_server.core.errors import CallCancelled, Origin, PromptwireError, failure_of
-from promptwire_server.providers.estimate import prompt_tokens
+from promptwire_server.core.estimate import prompt_tokens
 
 
 class Try:
     """One attempt. As a context manager it notes an exception that passes; an answer still under way is settled later."""
 
-    __slots__ = ("_attempt", "_begun_s", "_call", "_clock", "_settled", "_spent")
+    __slots__ = ("_attempt", "_begun_s", "_call", "_clock", "_reads", "_settled", "_spent")
 
     def __init__(self, call: Call, provider: str, model: str, clock: Clock) -> None:
         self._attempt = pb.Attempt(provider=provider, model=model, chosen_because=call.because)
@@ -23,6 +23,7 @@ class Try:
         self._begun_s = clock.monotonic()
         self._settled = False
         self._spent: Callable[[], pb.Usage] | None = None
+        self._reads: Callable[[], pb.Usage] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -36,6 +37,10 @@ class Try:
     def named(self, provider_request_id: str) -> None:
         """The vendor's name of the request is known."""
         self._attempt.provider_request_id = provider_request_id[:128]
+
+    def asked(self, reads: Callable[[], pb.Usage]) -> None:
+        """Only a part of the prompt is with the vendor: `reads` says what it takes if nobody waits any longer, and must not raise."""
+        self._reads = reads
 
     def begun(self, spent: Callable[[], pb.Usage]) -> None:
         """An answer has begun, which takes tokens also if it breaks off: `spent` says how many so far, and must not raise."""
@@ -58,8 +63,8 @@ class Try:
 
         The vendor has begun to read the prompt, and no longer says what it takes for that: an estimate.
         """
-        if self._spent is None:
-            self._spent = self._read
+        if self._reads is not None or self._spent is None:
+            self._spent = self._reads or self._read
         self.failed(CallCancelled("the caller went away", origin=Origin(self._attempt.provider)))
 
     def withdrawn(self) -> None:

@@ -25,6 +25,7 @@ from traceback import walk_tb
 from typing import Protocol
 
 from promptwire import v1 as pb
+from promptwire_server.core import estimate
 from promptwire_server.core.call import Call
 from promptwire_server.core.clock import Clock
 from promptwire_server.core.embedding import EmbedCall
@@ -32,7 +33,6 @@ from promptwire_server.core.errors import CapabilityMissing, DeadlineExceeded, I
 from promptwire_server.core.ids import Ids
 from promptwire_server.core.reply import Batch, Event, Reply
 from promptwire_server.core.secret import Secret
-from promptwire_server.providers import estimate
 from promptwire_server.providers.asked import missing
 from promptwire_server.providers.attempt import Try
 from promptwire_server.providers.failed import failed

@@ -91,10 +91,10 @@ class Echo:
     async def embed(self, call: EmbedCall) -> pb.EmbedResponse:
         """Vectors that depend on the text alone: the same text gives the same vector, and another text another."""
         size = call.request.dimensions or _VECTOR
-        call.usage.input_tokens += sum(len(text.split()) for text in call.request.texts)
+        usage = pb.Usage(input_tokens=sum(len(text.split()) for text in call.request.texts))
         embeddings = [pb.Embedding(values=vector_of(text, size)) for text in call.request.texts]
-        call.call.trail.attempts.append(pb.Attempt(provider=self.name, model=call.model))
-        return pb.EmbedResponse(provider=self.name, model=call.model, embeddings=embeddings, usage=call.usage)
+        call.call.trail.attempts.append(pb.Attempt(provider=self.name, model=call.model, chosen_because=call.call.because))
+        return pb.EmbedResponse(provider=self.name, model=call.model, embeddings=embeddings, usage=usage)
 
     async def count_tokens(self, call: Call) -> pb.CountTokensResponse:
         """Words of the prompt: exact, since that is how echo counts."""

@@ -1,11 +1,12 @@
 """Provider: what the gateway asks of whatever answers. Its call is a core Handler."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Protocol
 
 from promptwire import v1 as pb
 from promptwire_server.core.call import Call
-from promptwire_server.core.embedding import EmbedCall
+from promptwire_server.core.embedding import EmbedCall, replied
+from promptwire_server.core.handler import Handler
 from promptwire_server.core.reply import Reply
 
 
@@ -23,7 +24,7 @@ class Provider(Protocol):
         ...
 
     async def embed(self, call: EmbedCall) -> pb.EmbedResponse:
-        """Vectors of `call.model`, one a text, in order. Adds what was spent to `call.usage`, also when it raises.
+        """Vectors of `call.model`, one a text, in order, with what the attempt took that brought them.
 
         Raises like a call; CapabilityMissing where there are no embeddings.
         """
@@ -40,3 +41,16 @@ class Provider(Protocol):
     async def aclose(self) -> None:
         """Close every connection. Calls under way fail."""
         ...
+
+
+def answering(provider: Provider) -> Handler:
+    """The one Handler that a provider is, whatever kind of answer it is asked for."""
+
+    def handler(call: Call) -> Awaitable[Reply]:
+        return provider(call) if call.embed is None else _embedded(provider, EmbedCall(call.embed, call))
+
+    return handler
+
+
+async def _embedded(provider: Provider, call: EmbedCall) -> Reply:
+    return replied(await provider.embed(call))

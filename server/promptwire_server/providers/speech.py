@@ -1,11 +1,11 @@
 """Speech: what a provider of the operator's own says, put together to one candidate and to the events that tell of it."""
 
 from promptwire import v1 as pb
+from promptwire_server.core import estimate
 from promptwire_server.core.answer import delta_of, emptied, finished, started, text_of
 from promptwire_server.core.call import Call
 from promptwire_server.core.ids import Ids
 from promptwire_server.core.reply import Event
-from promptwire_server.providers import estimate
 from promptwire_server.providers.call_ids import CallIds
 from promptwire_server.providers.counts import note_estimate
 from promptwire_server.providers.failed import failed

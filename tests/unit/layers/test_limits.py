@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from promptwire import v1 as pb
 from promptwire_server.core.call import Call, Target
 from promptwire_server.core.clock import ManualClock
-from promptwire_server.core.errors import CapabilityMissing, PromptwireError, UpstreamFailed, UpstreamRateLimited
+from promptwire_server.core.errors import CapabilityMissing, Origin, PromptwireError, UpstreamFailed, UpstreamRateLimited
 from promptwire_server.core.handler import Handler
 from promptwire_server.core.limits import Allowance, TargetLimits
 from promptwire_server.core.reply import Reply
@@ -19,8 +20,8 @@ from tests.unit.layers.conftest import MakeCall, answer, streamed
 
 TARGET = Target("openai", "gpt")
 Layer = Callable[..., Limits]
-PROMPT = pb.ChatRequest(prompt="x" * 38)  # of 10 tokens, by its size
-LONG = pb.ChatRequest(prompt="x" * 10_000)
+PROMPT = pb.ChatRequest(prompt="x" * 38)  # of 10 tokens
+LONG = pb.ChatRequest(prompt="x" * 48)  # of 12
 
 
 async def whole(_: Call) -> Reply:
@@ -54,7 +55,7 @@ def store(clock: ManualClock) -> memory_limits.Limits:
 def layer(store: memory_limits.Limits) -> Layer:
     def make(inner: Handler = whole, *, whole_limits: TargetLimits | None = None, **limits: int) -> Limits:
         of = ProviderLimits(whole_limits or TargetLimits(), {"gpt": TargetLimits(**limits)} if limits else {})
-        return Limits(inner, provider="openai", limits=of, store=store, count=lambda _: 12)
+        return Limits(inner, provider="openai", limits=of, store=store)
 
     return make
 
@@ -194,7 +195,7 @@ async def test_retry_after_closes_the_target_for_as_long(layer: Layer, call: Cal
 
 async def test_a_limit_without_a_time_closes_nothing(layer: Layer, call: Callable[..., Call]) -> None:
     with pytest.raises(UpstreamRateLimited):
-        await layer(failing(UpstreamRateLimited("slow down")))(call())
+        await layer(failing(UpstreamRateLimited("slow down", origin=Origin("openai", 429))))(call())
     await read(layer(), call())
 
 
@@ -230,14 +231,16 @@ async def test_what_the_vendor_tells_beside_a_failure_is_kept_to(layer: Layer, c
 
 
 async def test_prompts_are_counted_only_where_somebody_asks(store: memory_limits.Limits, call: Callable[..., Call]) -> None:
-    def count(_: pb.ChatRequest) -> int:
-        raise AssertionError
+    unreadable: Any = object()
+    limits = Limits(whole, provider="openai", limits=ProviderLimits(), store=store)
+    await read(limits, replace(call(), request=unreadable))
+    with pytest.raises(AttributeError):
+        await Limits(whole, provider="openai", limits=ProviderLimits(TargetLimits(tokens_per_minute=9)), store=store)(
+            replace(call(), request=unreadable)
+        )
 
-    limits = Limits(whole, provider="openai", limits=ProviderLimits(), store=store, count=count)
-    await read(limits, replace(call(), request=LONG))
 
-
-async def test_a_long_prompt_is_counted(layer: Layer, call: Callable[..., Call]) -> None:
+async def test_a_prompt_is_counted(layer: Layer, call: Callable[..., Call]) -> None:
     limits = layer(tokens_per_minute=14)
     await read(limits, replace(call(), request=LONG))  # 5 tokens, by its usage
     with pytest.raises(UpstreamRateLimited, match="tokens_per_minute"):

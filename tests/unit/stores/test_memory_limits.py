@@ -18,10 +18,10 @@ OPEN = Scope("openai/gpt")
 
 
 def cost(prompt: int = 10, answer: int = 0) -> Cost:
-    request = pb.ChatRequest()
+    request = pb.ChatRequest(prompt="x" * 4 * prompt)
     if answer:
         request.generation.max_output_tokens = answer
-    return Cost(request, lambda _: prompt)
+    return Cost(request)
 
 
 def scope(name: str = "openai/gpt", *, calls: int | None = None, requests: int | None = None, tokens: int | None = None) -> Scope:

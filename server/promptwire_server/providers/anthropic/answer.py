@@ -5,6 +5,7 @@ import orjson
 from promptwire import v1 as pb
 from promptwire_server.core.call import Call
 from promptwire_server.core.errors import Origin, OutputSchemaMismatch
+from promptwire_server.core.estimate import tokens_of
 from promptwire_server.core.ids import Ids
 from promptwire_server.core.reply import Event
 from promptwire_server.providers.answer import Answer
@@ -12,7 +13,6 @@ from promptwire_server.providers.anthropic.block import Block
 from promptwire_server.providers.anthropic.errors import error_in
 from promptwire_server.providers.anthropic.finish import reason_of
 from promptwire_server.providers.anthropic.usage import fill_usage, unknown_usage
-from promptwire_server.providers.estimate import tokens_of
 from promptwire_server.providers.failed import failed
 from promptwire_server.providers.growing import Growing
 from promptwire_server.providers.json_value import Json, JsonObject, list_in, object_in, parsed_object, text_in

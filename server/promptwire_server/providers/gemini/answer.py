@@ -2,10 +2,10 @@
 
 from promptwire import v1 as pb
 from promptwire_server.core.call import Call
+from promptwire_server.core.estimate import tokens_of
 from promptwire_server.core.ids import Ids
 from promptwire_server.core.reply import Event
 from promptwire_server.providers.answer import Answer
-from promptwire_server.providers.estimate import tokens_of
 from promptwire_server.providers.failed import failed
 from promptwire_server.providers.gemini.citations import searches_in
 from promptwire_server.providers.gemini.errors import blocked, error_in
