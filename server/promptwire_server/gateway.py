@@ -44,6 +44,7 @@ from promptwire_server.layers.share import Share
 from promptwire_server.layers.stream_probe import StreamProbe
 from promptwire_server.layers.tally import LogLines, Tally
 from promptwire_server.planning import named_targets, planned_aliases, planner, provider_limits
+from promptwire_server.providers.keys import Keys
 from promptwire_server.providers.provider import Provider, answering
 from promptwire_server.providers.registry import build
 
@@ -62,6 +63,7 @@ class Lasting:
     roster: Roster
     breakers: Breakers
     limits: LimitStore
+    keys: Keys
     log: LogLines | None = None
 
 
@@ -77,7 +79,8 @@ class Gateway:
         self._idle.set()
         clock, chance = lasting.clock, lasting.chance
         self.providers: Mapping[str, Provider] = {
-            name: build(name, section, clock=clock, ids=lasting.ids) for name, section in provider_settings(settings).items()
+            name: build(name, section, clock=clock, ids=lasting.ids, keys=lasting.keys)
+            for name, section in provider_settings(settings).items()
         }
         named = aliases(settings)
         self.book = Book(accounts(settings), lasting.prices, clock)

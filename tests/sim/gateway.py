@@ -39,6 +39,7 @@ from promptwire_server.layers.stream_probe import StreamProbe, StreamProbeSettin
 from promptwire_server.layers.tally import Tally
 from promptwire_server.providers.adapter import Adapter
 from promptwire_server.providers.credentials import KeyRing
+from promptwire_server.providers.keys import Keys
 from promptwire_server.providers.openai.dialect import OpenAI
 from promptwire_server.providers.openai.facts import ANY
 from promptwire_server.providers.upstream import Timeouts
@@ -94,6 +95,7 @@ class Gateway:
         self.admission = Admission(setup.admission, clock=clock, chance=chance)
         self.metrics = Metrics([(target.provider, target.model) for target in named], setup.sites.keys())
         self.ledger = Ledger(clock, self._circuit, self.roster.enabled)
+        self.keys = Keys(clock)
         ids = Ids(clock, chance)
         book = Book(dict.fromkeys(setup.sites, Account(free=True)), Unpublished(), clock)
         self.vendors = {
@@ -143,7 +145,7 @@ class Gateway:
     def _ring(self, name: str) -> KeyRing | None:
         """As the registry of providers."""
         keys = [Secret(key) for key in self.setup.sites[name].keys]
-        return KeyRing(name, keys, lambda key: {KEY: key.reveal()}, self.clock) if keys else None
+        return KeyRing(name, keys, lambda key: {KEY: key.reveal()}, self.keys) if keys else None
 
     def _circuit(self, target: Target) -> State:
         return self.breakers.of(target).state

@@ -4,15 +4,14 @@ from collections.abc import Callable, Iterable, Iterator
 
 from promptwire_server.core.call import Call, Target
 from promptwire_server.core.clock import Chance, Clock
-from promptwire_server.core.errors import NoHealthyUpstream, Origin, PromptwireError
+from promptwire_server.core.errors import NoHealthyUpstream, Origin
 from promptwire_server.core.handler import Handler
-from promptwire_server.core.reply import Ending, Reply
+from promptwire_server.core.reply import Reply
 from promptwire_server.layers.breaker import Breaker, BreakerSettings, Permit, State
 from promptwire_server.layers.known import Known
-from promptwire_server.layers.verdict import Verdict, verdict_of, verdict_on
+from promptwire_server.layers.verdict import verdict_of, verdict_on
 
 Changed = Callable[[Target, State], None]
-Blame = Callable[[Target, PromptwireError], None]  # a credential or account is bad; must not raise
 
 
 class Breakers:
@@ -98,17 +97,9 @@ class Breakers:
 class Shielded:
     """Asks the breaker of the target before each call, and tells it the end."""
 
-    def __init__(
-        self,
-        inner: Handler,
-        *,
-        breakers: Breakers,
-        blame: Blame = lambda target, error: None,  # noqa: ARG005 - a Blame's shape
-    ) -> None:
-        """`blame` hears of UpstreamAccount: it is the credential that is bad, and not the target."""
+    def __init__(self, inner: Handler, *, breakers: Breakers) -> None:
         self._inner = inner
         self._breakers = breakers
-        self._blame = blame
 
     async def __call__(self, call: Call) -> Reply:
         """The inner answer. Raises NoHealthyUpstream at once, and reaches no provider, while the breaker is open."""
@@ -119,19 +110,11 @@ class Shielded:
         try:
             reply = await self._inner(call)
         except BaseException as error:
-            self._settle(target, permit, verdict_on(error), error)
+            permit.settle(verdict_on(error))
             raise
         permit.began()
-        reply.on_done(lambda ending: self._ended(target, permit, ending))
+        reply.on_done(lambda ending: permit.settle(verdict_of(ending)))
         return reply
-
-    def _ended(self, target: Target, permit: Permit, ending: Ending) -> None:
-        self._settle(target, permit, verdict_of(ending), ending.error)
-
-    def _settle(self, target: Target, permit: Permit, verdict: Verdict, error: BaseException | None) -> None:
-        permit.settle(verdict)
-        if verdict is Verdict.ACCOUNT and isinstance(error, PromptwireError):
-            self._blame(target, error)
 
 
 def _refusal(target: Target, breaker: Breaker) -> NoHealthyUpstream:

@@ -1,6 +1,6 @@
-"""Gauges: how targets are, for Prometheus: read off the roster and the breakers when it asks."""
+"""Gauges: how targets and keys are, for Prometheus: read off the roster, the breakers and the keys when it asks."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -47,3 +47,19 @@ class TargetGauges(Collector):
             elif room and (vitals.last_success_s is not None or (breaker is not None and breaker.state is not State.CLOSED)):
                 room -= 1
                 yield target, vitals, breaker
+
+
+class KeyGauges(Collector):
+    """Register it with the registry of Metrics."""
+
+    def __init__(self, counts: Callable[[], Iterable[tuple[str, str, int]]]) -> None:
+        """`counts` are, by provider and state, how many keys there are."""
+        self._counts = counts
+
+    def collect(self) -> Iterator[Metric]:
+        """What Prometheus reads."""
+        help_text = "Keys of providers that have several: working, resting (the vendor limits its rate), dead (its account is refused)."
+        keys = GaugeMetricFamily(names.PROVIDER_KEYS, help_text, labels=["provider", "state"])
+        for provider, state, count in self._counts():
+            keys.add_metric((provider, state), count)
+        yield keys

@@ -10,12 +10,15 @@ from functools import partial
 from typing import Protocol
 
 from promptwire_server.core.call import Call, Target
-from promptwire_server.core.errors import Origin, UpstreamRateLimited
+from promptwire_server.core.errors import Origin, PromptwireError, UpstreamRateLimited
 from promptwire_server.core.handler import Handler
 from promptwire_server.core.limits import NO_LIMITS, Cause, Cost, RateLimits, Refusal, Scope, TargetLimits
 from promptwire_server.core.reply import Ending, Reply
+from promptwire_server.layers.verdict import Verdict, verdict_on
 
 _MOST_OTHERS = 1024
+_REST_S = 1.0  # after a refusal that does not say how long
+_SUCCESS = 200
 _GRACE_S = 5.0  # after a call's deadline, until its slot is free whatever happened to whoever held it
 
 
@@ -108,12 +111,20 @@ def _heed(call: Call, target: Target, lease: Lease) -> None:
 def _failed(call: Call, target: Target, lease: Lease, error: BaseException, *, sent: bool) -> None:
     """Nothing came of a call: it failed, or was cancelled. What was sent counts at the vendor whatever became of it."""
     _heed(call, target, lease)
-    if isinstance(error, UpstreamRateLimited) and error.retry_after_s:
-        lease.close_for(error.retry_after_s)
+    if isinstance(error, UpstreamRateLimited):
+        _close(lease, error)
     if sent:
         lease.settle(None)
     else:
         lease.give_back()
+
+
+def _close(lease: Lease, error: PromptwireError) -> None:
+    """Let nobody in before the vendor said. Within an answer it seldom says when: then for a while, which others have to know too."""
+    if error.retry_after_s is None and (error.origin.http_status or _SUCCESS) == _SUCCESS:
+        error.retry_after_s = _REST_S
+    if error.retry_after_s:  # 0 where the provider has another key
+        lease.close_for(error.retry_after_s)
 
 
 def _sent(call: Call, target: Target, made: int) -> bool:
@@ -122,6 +133,9 @@ def _sent(call: Call, target: Target, made: int) -> bool:
 
 
 def _ended(lease: Lease, ending: Ending) -> None:
+    error = ending.error
+    if isinstance(error, PromptwireError) and verdict_on(error) is Verdict.LIMITED:
+        _close(lease, error)
     answer = ending.response or ending.partial
     if answer is None:
         lease.settle(None)

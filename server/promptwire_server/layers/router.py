@@ -254,7 +254,8 @@ class _Course:
         if error.elsewhere and (following := self._elsewhere(error)) is not None:
             self._tell(choice, following)
             return following
-        if error.retryable and reached and await self._paused(error, choice.target):
+        broke_off = choice.target in self._call.avoid and not self._retries  # it was reached before, and may ask for a pause now
+        if error.retryable and (reached or broke_off) and await self._paused(error, choice.target):
             return Choice(choice.target, f"retry after {error.reason_name}")
         return None
 
@@ -276,7 +277,8 @@ class _Course:
         if not router.fits(self._call, target, pause) or not router.budget.take():
             return False
         self._retries += 1
-        self._pauses[self._made() - 1] = pause
+        if self._made() > self._before:
+            self._pauses[self._made() - 1] = pause
         await asyncio.sleep(pause)
         return True
 

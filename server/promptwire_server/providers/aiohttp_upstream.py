@@ -5,7 +5,6 @@ single byte of an answer had come: the rule of HTTP clients for stale connection
 """
 
 import asyncio
-import re
 import ssl
 from collections.abc import Mapping
 from contextvars import ContextVar
@@ -20,12 +19,11 @@ from promptwire_server.core.clock import Clock
 from promptwire_server.core.errors import DeadlineExceeded, Origin, PromptwireError, UpstreamAccount
 from promptwire_server.providers.failed import failed
 from promptwire_server.providers.patience import TICK_S, Cause, Patience
-from promptwire_server.providers.upstream import Answer, Endpoint, Request, Tls
+from promptwire_server.providers.upstream import Answer, Endpoint, Request, Tls, sendable
 
 _KEEPALIVE_S = 30.0
 _MOST_URLS = 1024  # kept parsed
 _BESIDE = "/../"  # begins a path that leads beside the last part of the base URL
-_SENDABLE = re.compile(r"[\t\x20-\x7e\xa0-\xff]*")  # values of headers
 _LINGER_S = 0.25  # how long a stream that said its end may take to end as HTTP too, before its connection is closed
 
 
@@ -228,7 +226,7 @@ class AiohttpUpstream:
 
     def _check(self, headers: Mapping[str, str]) -> None:
         """Of a secret that was read anew nobody knows what is in it. aiohttp would raise a ValueError, or send what is no HTTP."""
-        if not all(_SENDABLE.fullmatch(value) for value in headers.values()):
+        if not sendable(headers):
             message = f"{self._endpoint.name}: the provider's credential has characters that cannot be sent; correct the secret"
             raise UpstreamAccount(message, origin=Origin(self._endpoint.name))
 

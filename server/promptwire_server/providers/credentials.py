@@ -5,130 +5,51 @@ use for a while that grows. Neither is the provider's failure: the next credenti
 """
 
 import itertools
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
 from promptwire_server.core.call import Trail
-from promptwire_server.core.clock import Clock
 from promptwire_server.core.errors import Origin, PromptwireError, UpstreamAccount, UpstreamKey, UpstreamRateLimited
-from promptwire_server.core.limits import BELIEVED_S, RateLimits
 from promptwire_server.core.secret import Secret
-
-_REST_S = 1.0  # after a refusal that does not say how long: the others go first meanwhile
-_OUT_S = 30.0  # after the first failure of an account; twice as long after each further one
-_LONGEST_OUT_S = 3600.0
-_RECENT_S = 60.0  # a key that was limited within this time comes after those that were not
-_MOST_MODELS = 1024  # that one key rests for; callers choose their names
+from promptwire_server.providers.key import REST_S, UNSENDABLE, Key
+from promptwire_server.providers.keys import Keys, KeyState
 
 T = TypeVar("T")
-
-
-class Key:
-    """One credential. Named by its number, from 1: what it is never shows."""
-
-    __slots__ = (
-        "_deaths",
-        "_died_s",
-        "_headers",
-        "_headers_of",
-        "_out_until_s",
-        "_refused",
-        "_rests",
-        "_secret",
-        "limited_s",
-        "number",
-        "turn",
-    )
-
-    def __init__(self, number: int, secret: Secret, headers: Callable[[Secret], Mapping[str, str]]) -> None:
-        self.number = number
-        self.turn = 0  # when it was last asked, in turns of the ring
-        self.limited_s = float("-inf")
-        self._secret = secret
-        self._headers = headers
-        self._headers_of: tuple[str, Mapping[str, str]] = ("", {})
-        self._deaths = 0  # in a row
-        self._died_s = float("-inf")
-        self._refused = ""  # the value that was: a new one deserves a try
-        self._out_until_s = float("-inf")
-        self._rests: dict[str, float] = {}  # until when, by model
-
-    def __repr__(self) -> str:
-        return f"Key({self.number})"
-
-    def headers(self) -> Mapping[str, str]:
-        """What a request shows of it now."""
-        value = self._secret.reveal()
-        if self._headers_of[0] is not value:
-            self._headers_of = (value, self._headers(self._secret))
-        return self._headers_of[1]
-
-    def out_s(self, now_s: float) -> float:
-        """Seconds until its account may be tried again; 0: now."""
-        if self._refused is not self._secret.reveal():
-            return 0.0
-        return max(0.0, self._out_until_s - now_s)
-
-    def rest_s(self, model: str, now_s: float) -> float:
-        """Seconds until the vendor lets it ask this model again; 0: now."""
-        until_s = self._rests.get(model)
-        return 0.0 if until_s is None else max(0.0, until_s - now_s)
-
-    def ask(self, turn: int, now_s: float) -> None:
-        """It goes out. One that was out of use does so alone, until it is known how that went."""
-        self.turn = turn
-        if self._deaths:
-            self._out_until_s = max(self._out_until_s, now_s + _OUT_S)
-
-    def works(self) -> None:
-        """The vendor let it in."""
-        if self._deaths:
-            self._deaths, self._out_until_s, self._refused = 0, float("-inf"), ""
-
-    def dies(self, asked_s: float, now_s: float) -> None:
-        """Its account is broken. Requests that were under way when that was found out say nothing new."""
-        if asked_s < self._died_s:
-            return
-        self._out_until_s = now_s + min(_LONGEST_OUT_S, _OUT_S * 2**self._deaths)
-        self._deaths = min(self._deaths + 1, 16)
-        self._died_s = now_s
-        self._refused = self._secret.reveal()
-
-    def hears(self, model: str, limits: RateLimits, now_s: float) -> None:
-        """The vendor told of its limits: with nothing left, it rests before it is refused."""
-        wait_s = max((said.wait_s(1) for said in limits), default=0.0)
-        if wait_s:
-            self.rests(model, min(wait_s, BELIEVED_S), now_s)
-
-    def rests(self, model: str, seconds: float, now_s: float) -> None:
-        """The vendor limits it."""
-        self.limited_s = now_s
-        if len(self._rests) >= _MOST_MODELS:
-            self._rests = {name: until_s for name, until_s in self._rests.items() if until_s > now_s}
-            if len(self._rests) >= _MOST_MODELS:
-                self._rests.clear()
-        self._rests[model] = max(now_s + seconds, self._rests.get(model, now_s))
 
 
 class KeyRing:
     """All credentials of a provider."""
 
-    def __init__(self, provider: str, secrets: Sequence[Secret], headers: Callable[[Secret], Mapping[str, str]], clock: Clock) -> None:
+    def __init__(self, provider: str, secrets: Sequence[Secret], headers: Callable[[Secret], Mapping[str, str]], keys: Keys) -> None:
+        """`headers` are what a request shows of a secret; what is known of each is in `keys`, and stays there."""
         self.provider = provider
-        self.keys = tuple(Key(number, secret, headers) for number, secret in enumerate(secrets, 1))
-        self.clock = clock
+        self.keys = tuple(Key(provider, number, secret, headers, keys) for number, secret in enumerate(secrets, 1))
+        self._clock = keys.clock
+        self._known = keys
         self._turns = itertools.count(1)
+        keys.use(provider, self)
+
+    def states(self) -> Mapping[KeyState, int]:
+        """How many keys are in each state."""
+        now_s = self._clock.monotonic()
+        counted = Counter(key.state(now_s) for key in self.keys)
+        return {"working": counted["working"], "resting": counted["resting"], "dead": counted["dead"]}
+
+    def close(self) -> None:
+        """They are out of use, as far as this ring goes."""
+        self._known.leave(self.provider, self)
 
     async def lend(self, model: str, trail: Trail, ask: Callable[[Key], Awaitable[T]]) -> T:
         """What `ask` gives with a key that is let in.
 
         Another key is asked when the vendor refuses one, while the trail of the call has attempts to spare. Raises UpstreamRateLimited,
         before anything is asked, when all keys rest; when all accounts are broken, the one that has been so the longest is tried, and its
-        error stands.
+        error stands. Raises UpstreamAccount when no key can be sent at all.
         """
         tried: list[Key] = []
         while True:
-            now_s = self.clock.monotonic()
+            now_s = self._clock.monotonic()
             key = self._next(model, tried, now_s)
             key.ask(next(self._turns), now_s)
             tried.append(key)
@@ -142,38 +63,48 @@ class KeyRing:
                 key.works()
                 return result
 
+    def hear(self, key: Key, model: str, asked_s: float, error: PromptwireError) -> PromptwireError:
+        """An answer that had begun with this key broke off: the error, as it stands with all the keys there are."""
+        if not isinstance(error, UpstreamAccount | UpstreamRateLimited):
+            return error
+        self._refused(key, model, error, asked_s)
+        return self._standing(error, model)
+
     def _next(self, model: str, tried: Sequence[Key], now_s: float) -> Key:
         free = self._free(model, tried, now_s)
         if free:
-            return min(free, key=lambda key: (now_s - key.limited_s < _RECENT_S, key.turn))
+            return min(free, key=lambda key: (key.limited_lately(now_s), key.turn))
         alive = [key for key in self.keys if not key.out_s(now_s)]
         if alive:
             raise self._resting(alive, model, now_s)
-        return min(self.keys, key=lambda key: key.out_s(now_s))
+        key = min(self.keys, key=lambda key: key.out_s(now_s))
+        if not key.sendable:
+            raise UpstreamAccount(f"{self.provider}: each of its {len(self.keys)} keys {UNSENDABLE}", origin=Origin(self.provider))
+        return key
 
     def _free(self, model: str, tried: Sequence[Key], now_s: float) -> list[Key]:
         return [key for key in self.keys if key not in tried and not key.out_s(now_s) and not key.rest_s(model, now_s)]
 
     def _refused(self, key: Key, model: str, error: PromptwireError, asked_s: float) -> None:
-        now_s = self.clock.monotonic()
+        now_s = self._clock.monotonic()
         if isinstance(error, UpstreamAccount):
-            key.dies(asked_s, now_s)
+            key.dies(asked_s, now_s, error.message)
         else:
-            key.rests(model, _REST_S if error.retry_after_s is None else error.retry_after_s, now_s)
+            key.rests(model, REST_S if error.retry_after_s is None else error.retry_after_s, now_s)
 
     def _another(self, error: PromptwireError, model: str, tried: Sequence[Key], trail: Trail) -> bool:
         """Whether to ask again; takes the attempt, at once, since another target may be asked beside this one.
 
         Of a refusal within an answer the beginning was understood already: that cannot be undone here.
         """
-        if error.origin.http_status is None or trail.spare <= 0 or not self._free(model, tried, self.clock.monotonic()):
+        if error.origin.http_status is None or trail.spare <= 0 or not self._free(model, tried, self._clock.monotonic()):
             return False
         trail.spare -= 1
         return True
 
     def _standing(self, error: PromptwireError, model: str) -> PromptwireError:
         """What the call ends with: that the vendor limits us, when another key will be let in sooner or at all."""
-        now_s = self.clock.monotonic()
+        now_s = self._clock.monotonic()
         alive = [key for key in self.keys if not key.out_s(now_s)]
         waits = [key.rest_s(model, now_s) for key in alive]
         if not waits:

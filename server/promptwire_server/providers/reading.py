@@ -1,6 +1,6 @@
 """Reading: one stream of a vendor's that is being read."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from promptwire_server.core.errors import PromptwireError
 from promptwire_server.core.reply import Batch, Event
@@ -10,17 +10,20 @@ from promptwire_server.providers.framing import Parser
 from promptwire_server.providers.interruption import interrupted
 from promptwire_server.providers.upstream import Stream
 
+Listener = Callable[[PromptwireError], PromptwireError]  # hears what broke an answer; gives what is to be said of it. Must not raise
+
 
 class Reading:
     """Bytes in, batches of events out. It owns neither stream nor attempt, but lets go of both."""
 
-    __slots__ = ("_answer", "_attempt", "_parser", "_stream")
+    __slots__ = ("_answer", "_attempt", "_listener", "_parser", "_stream")
 
-    def __init__(self, stream: Stream, parser: Parser, answer: Answer, attempt: Try) -> None:
+    def __init__(self, stream: Stream, parser: Parser, answer: Answer, attempt: Try, listener: Listener | None = None) -> None:
         self._stream = stream
         self._parser = parser
         self._answer = answer
         self._attempt = attempt
+        self._listener = listener
 
     async def more(self, out: list[Event]) -> None:
         """Add what the next bytes mean. What came before an error is in `out`."""
@@ -52,6 +55,8 @@ class Reading:
             except PromptwireError as error:
                 if batch:
                     yield batch
+                if self._listener is not None:
+                    error = self._listener(error)
                 final = interrupted(error, delivered_deltas=self._answer.deltas())
                 self._attempt.failed(final)
                 raise final from final.__cause__

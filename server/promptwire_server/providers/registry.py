@@ -18,6 +18,7 @@ from promptwire_server.providers.dialect import Dialect
 from promptwire_server.providers.echo import Echo
 from promptwire_server.providers.gemini.dialect import Gemini
 from promptwire_server.providers.gemini.headers import headers as gemini_headers
+from promptwire_server.providers.keys import Keys
 from promptwire_server.providers.ollama.dialect import Ollama
 from promptwire_server.providers.ollama.headers import headers as ollama_headers
 from promptwire_server.providers.openai.dialect import OpenAI
@@ -58,11 +59,14 @@ SPEAKERS: Mapping[str, Speaker] = {
 KINDS = (*SPEAKERS, "custom", "echo", "script")
 
 
-def build(name: str, settings: Settings, *, clock: Clock, ids: Ids) -> Provider:
-    """The provider of these settings. Raises BadScript, BadEntryPoint, and ValueError without an address."""
+def build(name: str, settings: Settings, *, clock: Clock, ids: Ids, keys: Keys | None = None) -> Provider:
+    """The provider of these settings. `keys` is what is known of credentials from before.
+
+    Raises BadScript, BadEntryPoint, and ValueError without an address.
+    """
     match settings:
         case HttpSettings():
-            return _over_http(name, settings, clock, ids)
+            return _over_http(name, settings, clock, ids, keys or Keys(clock))
         case ScriptSettings():
             return script.Scripted.from_file(name, settings, clock)
         case CustomSettings():
@@ -71,13 +75,13 @@ def build(name: str, settings: Settings, *, clock: Clock, ids: Ids) -> Provider:
             return Echo(clock, name=name)
 
 
-def _over_http(name: str, settings: HttpSettings, clock: Clock, ids: Ids) -> Provider:
+def _over_http(name: str, settings: HttpSettings, clock: Clock, ids: Ids, keys: Keys) -> Provider:
     vendor = vendor_of(name, settings)
     base_url = settings.base_url or (vendor.base_url if vendor else "")
     if not base_url:
         raise ValueError(f'providers.{name}.base_url: is needed, since "{name}" is no vendor whose address is known')
     speaker = SPEAKERS[settings.dialect]
-    ring = _ring(name, speaker, settings, clock) if len(settings.keys) > 1 else None
+    ring = _ring(name, speaker, settings, keys) if len(settings.keys) > 1 else None
     endpoint = Endpoint(
         name=name,
         base_url=base_url,
@@ -94,8 +98,8 @@ def _over_http(name: str, settings: HttpSettings, clock: Clock, ids: Ids) -> Pro
     return Adapter(name, upstream, dialect, clock=clock, bounds=settings.bounds, models=settings.models, ring=ring)
 
 
-def _ring(name: str, speaker: Speaker, settings: HttpSettings, clock: Clock) -> KeyRing:
-    return KeyRing(name, settings.keys, lambda key: speaker.headers(settings.with_key(key)), clock)
+def _ring(name: str, speaker: Speaker, settings: HttpSettings, keys: Keys) -> KeyRing:
+    return KeyRing(name, settings.keys, lambda key: speaker.headers(settings.with_key(key)), keys)
 
 
 def _secret_headers(speaker: Speaker, settings: HttpSettings) -> Mapping[str, str]:

@@ -1,5 +1,6 @@
 """Upstream: the two things that a dialect asks of HTTP. Bounds and timers are kept on this side of it."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -7,6 +8,12 @@ from typing import Protocol
 from promptwire_server.core.secret import Secret
 
 _MIB = 1 << 20
+_SENDABLE = re.compile(r"[\t\x20-\x7e\xa0-\xff]*")  # values of headers
+
+
+def sendable(headers: Mapping[str, str]) -> bool:
+    """Whether HTTP can carry these values."""
+    return all(_SENDABLE.fullmatch(value) for value in headers.values())
 
 
 @dataclass(frozen=True, slots=True)

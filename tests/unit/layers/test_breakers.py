@@ -198,15 +198,6 @@ async def test_a_stream_that_has_begun_is_proof_enough_for_others_to_come_in(hal
     assert half_open.state is State.CLOSED
 
 
-async def test_a_bad_account_is_blamed_on_the_credential(upstream: Upstream, make_call: MakeCall) -> None:
-    blamed: list[tuple[Target, PromptwireError]] = []
-    upstream.error = UpstreamAccount("no money")
-    layer = Shielded(upstream, breakers=upstream.breakers, blame=lambda *what: blamed.append(what))
-    with pytest.raises(UpstreamAccount):
-        await layer(make_call(target=TARGET))
-    assert blamed == [(TARGET, upstream.error)]
-
-
 async def test_each_model_has_its_own_and_resetting_takes_one_or_all(upstream: Upstream, ask: Ask) -> None:
     other, far = Target("p", "other"), Target("q", "m")
     upstream.error = UpstreamFailed("down")

@@ -18,7 +18,9 @@ from promptwire_server.layers.alias import Hedge
 from promptwire_server.layers.retry import RetrySettings
 from promptwire_server.layers.router import Router
 from promptwire_server.providers.attempt import Try
-from promptwire_server.providers.credentials import Key, KeyRing
+from promptwire_server.providers.credentials import KeyRing
+from promptwire_server.providers.key import Key
+from promptwire_server.providers.keys import Keys
 from tests.unit.layers.conftest import answer
 from tests.unit.layers.test_router import A, B, Known, Planned
 from tests.unit.layers.virtual import VirtualClock, run
@@ -41,7 +43,7 @@ class World:
     clock: VirtualClock = field(default_factory=VirtualClock)
 
     def __post_init__(self) -> None:
-        self._ring = KeyRing("a", [Secret(f"k{number}") for number in (1, 2, 3)], lambda _: {}, self.clock)
+        self._ring = KeyRing("a", [Secret(f"k{number}") for number in (1, 2, 3)], lambda _: {}, Keys(self.clock))
         handlers = {"a": self._keyed, "b": self._plain}
         chance = Chance(random.Random(3))
         self._router = Router(self.planned, handlers, usual=Known(), settings=self.settings, clock=self.clock, chance=chance)

@@ -30,6 +30,7 @@ from promptwire_server.layers.router import Choice, Router
 from promptwire_server.layers.share import Share
 from promptwire_server.layers.verdict import Verdict, verdict_on
 from tests.unit.layers.conftest import MakeCall, answer
+from tests.unit.layers.virtual import VirtualClock, run
 
 Outcome = PromptwireError | None
 SETTINGS = RetrySettings(base_s=0.0)
@@ -100,9 +101,10 @@ class Known:
     """How long targets usually take."""
 
     seconds: dict[Target, float] = field(default_factory=dict)
+    of_streams: dict[Target, float] = field(default_factory=dict)
 
-    def usual_s(self, target: Target) -> float | None:
-        return self.seconds.get(target)
+    def usual_s(self, target: Target, *, stream: bool) -> float | None:
+        return (self.of_streams if stream else self.seconds).get(target)
 
 
 def router(clock: Clock, upstream: Upstream, planned: Planned, known: Known | None = None, settings: RetrySettings = SETTINGS) -> Router:
@@ -225,6 +227,22 @@ async def test_retries_are_few_when_everything_is_down(clock: ManualClock, make_
             await route(make_call())
         clock.advance(0.01)
     assert 1000 < len(upstream.calls) <= 1120
+
+
+def test_the_only_target_of_a_stream_that_it_broke_off_is_asked_again_when_it_may_be(make_call: MakeCall) -> None:
+    closed = NoHealthyUpstream("it was just limited", retry_after_s=2.0)
+    upstream = Upstream(clock := VirtualClock(), a=[closed, None])
+    call = make_call(stream=True, avoid=(A,))
+    call.trail.attempts.append(pb.Attempt(provider="a", failure=failure_of(UpstreamRateLimited("midway"))))
+    run(router(clock, upstream, Planned([A]))(call))
+    assert upstream.asked == "aa"
+
+
+def test_that_is_waited_for_once(make_call: MakeCall) -> None:
+    upstream = Upstream(clock := VirtualClock(), a=[NoHealthyUpstream("it was just limited", retry_after_s=2.0)])
+    with pytest.raises(NoHealthyUpstream):
+        run(router(clock, upstream, Planned([A]))(make_call(stream=True, avoid=(A,), timeout_s=100.0)))
+    assert upstream.asked == "aa"
 
 
 async def test_a_caller_who_leaves_during_a_pause_is_gone(clock: ManualClock, make_call: MakeCall) -> None:

@@ -11,7 +11,9 @@ from promptwire_server.core.clock import ManualClock
 from promptwire_server.core.errors import Origin, PromptwireError, UpstreamAccount, UpstreamFailed, UpstreamRateLimited
 from promptwire_server.core.limits import Allowance
 from promptwire_server.core.secret import Credential, Reference, Secret
-from promptwire_server.providers.credentials import Key, KeyRing
+from promptwire_server.providers.credentials import KeyRing
+from promptwire_server.providers.key import Key
+from promptwire_server.providers.keys import Keys
 
 NOTHING_LEFT = (Allowance("requests", "requests", 0.0, 60.0, 60.0, 1.0),)
 
@@ -33,7 +35,7 @@ class Vendor:
 
     def __init__(self, clock: ManualClock, keys: int = 3) -> None:
         self.clock = clock
-        self.ring = KeyRing("openai", [Secret(f"sk-{number}") for number in range(1, keys + 1)], headers, clock)
+        self.ring = KeyRing("openai", [Secret(f"sk-{number}") for number in range(1, keys + 1)], headers, Keys(clock))
         self.says: dict[int, PromptwireError] = {}
         self.asked: list[int] = []
 
@@ -250,7 +252,7 @@ async def test_a_refusal_within_an_answer_is_not_asked_again_but_remembered(vend
 
 async def test_a_key_that_was_replaced_is_tried_at_once(clock: ManualClock) -> None:
     credential = Credential(Reference("vault", "secret/openai", "key"), "sk-old")
-    ring = KeyRing("openai", [credential, Secret("sk-2")], headers, clock)
+    ring = KeyRing("openai", [credential, Secret("sk-2")], headers, Keys(clock))
     shown: list[str] = []
 
     async def ask(key: Key) -> str:
