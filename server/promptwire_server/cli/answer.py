@@ -4,7 +4,7 @@ import sys
 from collections.abc import AsyncIterator
 
 from promptwire import v1 as pb
-from promptwire_server.cli.render import note, one_line, seconds_of, spent_text, time_text, write
+from promptwire_server.cli.render import note, one_line, seconds_of, spent_text, time_text, tries_text, write
 
 # What the user should know at once; the rest is told with the usage.
 _TOLD = frozenset({pb.Notice.CODE_SETTING_DROPPED, pb.Notice.CODE_CONTENT_DROPPED, pb.Notice.CODE_FALLBACK_USED, pb.Notice.CODE_DEPRECATED})
@@ -62,6 +62,6 @@ def usage_text(response: pb.ChatResponse) -> str:
     if timing.HasField("time_to_first_token"):
         time += f" (first token after {time_text(seconds_of(timing.time_to_first_token))})"
     served = {pb.SERVED_FROM_CACHE: " (from the cache)", pb.SERVED_FROM_DEDUP: " (shared)"}.get(response.served_from, "")
-    tries = f", {len(response.attempts)} attempts" if len(response.attempts) > 1 else ""
+    tries = tries_text(response.attempts)
     spent = spent_text(response.usage, response.cost)
     return f"{response.provider}/{response.model}{served}, {spent}, {time}{tries}, request {response.request_id}"

@@ -10,7 +10,7 @@ from promptwire import Promptwire
 from promptwire import v1 as pb
 from promptwire_server.cli.connection import DEFAULT_TIMEOUT_S, HERE, Connection, Seconds
 from promptwire_server.cli.exits import CommandError, ExitCode
-from promptwire_server.cli.render import note, one_line, print_table, spent_text, write
+from promptwire_server.cli.render import note, one_line, print_table, spent_text, tries_text, write
 from promptwire_server.cli.sources import lines_of
 
 _COLUMNS = ("text", "numbers", "begins with")
@@ -52,7 +52,7 @@ def embed(
     for notice in response.notices:
         note(f"note: {notice.message}")
     if usage:
-        note(f"{response.provider}/{response.model}, {spent_text(response.usage, response.cost)}, request {response.request_id}")
+        note(_usage_text(response))
     return ExitCode.OK
 
 
@@ -60,6 +60,12 @@ async def _embedded(client: Promptwire, request: pb.EmbedRequest) -> pb.EmbedRes
     dimensions = request.dimensions if request.HasField("dimensions") else None
     async with client:
         return await client.embed(request.texts, model=request.model, dimensions=dimensions, task=request.task)
+
+
+def _usage_text(response: pb.EmbedResponse) -> str:
+    """What the vectors took, in a line: "openai/text-embedding-3-small, 3 in + 0 out tokens, $0.0000003, request req-…"."""
+    spent, tries = spent_text(response.usage, response.cost), tries_text(response.attempts)
+    return f"{response.provider}/{response.model}, {spent}{tries}, request {response.request_id}"
 
 
 def _task(name: str) -> "pb.EmbedRequest.Task":

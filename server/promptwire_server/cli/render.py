@@ -72,6 +72,11 @@ def time_text(seconds: float) -> str:
     return f"{seconds * _THOUSAND:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
 
 
+def tries_text(attempts: Sequence[pb.Attempt]) -> str:
+    """That it took more than one attempt: ", 2 attempts"; empty where one did."""
+    return f", {len(attempts)} attempts" if len(attempts) > 1 else ""
+
+
 def spent_text(usage: pb.Usage, cost: pb.Cost) -> str:
     """Tokens and money for people: "12 in + 40 out tokens, $0.000013"."""
     about = "~" if usage.estimated else ""

@@ -65,6 +65,7 @@ class Script:
     models: list[pb.Model] = field(default_factory=list)
     providers: list[admin.Provider] = field(default_factory=list)
     notices: list[pb.Notice] = field(default_factory=list)  # of embeddings
+    attempts: list[pb.Attempt] = field(default_factory=list)  # the same
     health: int = 1
     fault: Fault | None = None  # of every call
     late_fault: Fault | None = None  # of streams, after their events
@@ -139,6 +140,7 @@ class FakeServer(
             usage=pb.Usage(input_tokens=sum(map(len, request.texts))),
             cost=pb.Cost(total_nano_usd=1500),
             notices=self.script.notices,
+            attempts=self.script.attempts,
         )
 
     def ListModels(self, request: pb.ListModelsRequest, context: grpc.ServicerContext) -> pb.ListModelsResponse:  # noqa: N802 - the contract's name

@@ -65,7 +65,10 @@ def test_lines_that_are_piped_in_are_texts(ask: Command, server: FakeServer) -> 
 
 def test_wishes_are_sent(ask: Command, server: FakeServer) -> None:
     ask("embed", "a", *MODEL, "--dimensions", "3", "--task", "query")
-    assert asked(server) == pb.EmbedRequest(model="fake/vectors", texts=["a"], dimensions=3, task=pb.EmbedRequest.TASK_QUERY)
+    sent = asked(server)
+    assert sent.request_id  # so that a retry of the client's is known as one
+    sent.ClearField("request_id")
+    assert sent == pb.EmbedRequest(model="fake/vectors", texts=["a"], dimensions=3, task=pb.EmbedRequest.TASK_QUERY)
 
 
 def test_json_is_all_of_it(ask: Command) -> None:
@@ -86,3 +89,19 @@ def test_what_was_dropped_and_what_it_took_are_told_beside(ask: Command, server:
     server.script.notices = [pb.Notice(code=pb.Notice.CODE_SETTING_DROPPED, message="not sent: no such setting", field="task")]
     outcome = ask("embed", "a", *MODEL, "--usage")
     assert outcome.err == "note: not sent: no such setting\nfake/vectors, 1 in + 0 out tokens, $0.0000015, request req-fake\n"
+
+
+def test_several_attempts_are_counted_beside(ask: Command, server: FakeServer) -> None:
+    server.script.attempts = [pb.Attempt(provider="other"), pb.Attempt(provider="fake")]
+    assert ", 2 attempts, request req-fake" in ask("embed", "a", *MODEL, "--usage").err
+
+
+def test_an_error_tells_each_attempt(ask: Command, server: FakeServer) -> None:
+    failure = pb.Failure(reason=pb.ERROR_REASON_UPSTREAM_FAILED, message="it answered 503")
+    tried = [pb.Attempt(provider="a", model="m", failure=failure), pb.Attempt(provider="b", model="n", failure=failure)]
+    trail = pb.AttemptTrail(attempts=tried)
+    server.script.fault = Fault(grpc.StatusCode.UNAVAILABLE, "all failed", "UPSTREAM_FAILED", details=(trail,))
+    outcome = ask("embed", "a", *MODEL)
+    assert outcome.code == ExitCode.FAILED
+    assert "tried a/m: UPSTREAM_FAILED" in outcome.err
+    assert "tried b/n: UPSTREAM_FAILED" in outcome.err

@@ -146,7 +146,9 @@ class Promptwire:
         timeout_s: float | None = None,
     ) -> pb.EmbedResponse:
         """Vectors of texts, one each, in order: `embeddings[0].values`. `model` defaults to the client's; one of the two is needed."""
-        request = pb.EmbedRequest(model=model or self.model, texts=texts, dimensions=dimensions, task=task)
+        request = pb.EmbedRequest(
+            model=model or self.model, texts=texts, dimensions=dimensions, task=task, request_id=requests.new_request_id()
+        )
         with translated(self.target, request.request_id):
             return self.stubs.embeddings.Embed(request, timeout=self._timeout(timeout_s), metadata=self._metadata)
 
