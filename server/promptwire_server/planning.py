@@ -37,7 +37,7 @@ def planner(settings: Settings, routes: Routes, *, roster: Roster, breakers: Bre
     named = planned_aliases(settings)
     siblings = [[member.target for member in alias.members] for alias in named.values()]
     outlook = Outlook(roster, breakers, clock, siblings if settings.resilience.outliers else ())
-    return Planner(named, routes, View(outlook, outlook, book.recalled, chance))
+    return Planner(named, routes, View(roster.of, outlook, book, chance))
 
 
 def named_targets(settings: Settings) -> list[Target]:

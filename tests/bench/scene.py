@@ -69,8 +69,7 @@ class Scene:
         for position, target in enumerate(self._targets):
             await self.book.facts(target)
             for _ in range(20):
-                self.roster.of(target).began(0.2 + position / 100, now_s)
-                self.roster.of(target).succeeded(1.0, 0.2, now_s)
+                self.roster.of(target).answered(0.2 + position / 100, now_s)
         return self
 
     def broken(self, *targets: Target) -> "Scene":

@@ -109,7 +109,7 @@ class Gateway:
         siblings = [[member.target for member in alias.members] for alias in setup.aliases.values()] if setup.outliers else []
         outlook = Outlook(self.roster, self.breakers, clock, siblings)
         routes = Routes({}, list(setup.sites), setup.default)
-        planner = Planner(setup.aliases, routes, View(outlook, outlook, book.recalled, chance))
+        planner = Planner(setup.aliases, routes, View(self.roster.of, outlook, book, chance))
         self.shadows = Shadows(handlers, chance)
         router = Router(planner, handlers, usual=self.roster, shadows=self.shadows, settings=setup.retries, clock=clock, chance=chance)
         self.handler = self._gateway(router)

@@ -67,6 +67,11 @@ class Fallbacks:
     by_kind: Mapping[FailureKind, tuple[str, ...]] = field(default_factory=dict)
     default: tuple[str, ...] = ()  # for kinds that are not in `by_kind`
 
+    @property
+    def any(self) -> bool:
+        """There are some."""
+        return bool(self.default or self.by_kind)
+
     def of(self, kind: FailureKind) -> tuple[str, ...]:
         """Those for one kind of failure."""
         return self.by_kind.get(kind, self.default)

@@ -42,6 +42,7 @@ class Book:
         self._clock = clock
         self._kept: dict[Target, tuple[float, Facts]] = {}
         self._learnt: dict[Target, Facts] = {}
+        self.changes = 0  # goes up whenever `recalled` may say something new
 
     def at_hand(self, target: Target) -> Facts | None:
         """What is known, if that was asked a short while ago; None: ask `facts`. Costs half a microsecond."""
@@ -57,6 +58,7 @@ class Book:
         """Look up the targets that configuration names, so that `recalled` knows of them before the first call."""
         for target in targets:
             self._learnt[target] = await self.facts(target)
+            self.changes += 1
 
     async def facts(self, target: Target) -> Facts:
         """What is known of a model. The first question of all takes a fifth of a second: the price list is read then."""
@@ -65,6 +67,9 @@ class Book:
             (facts,) = await self.look_up(target.provider, [target.model])
             if len(self._kept) >= _MOST_KEPT:
                 self._kept.clear()
+                self.changes += 1
+            if facts != self.recalled(target):
+                self.changes += 1
             self._kept[target] = (self._clock.monotonic() + _FRESH_S, facts)
         return facts
 

@@ -31,7 +31,7 @@ class Breakers:
         """
         self._clock = clock
         self._changed = changed
-        self._not_closed: set[Target] = set()
+        self.not_closed: set[Target] = set()  # never another set: whoever chooses keeps it at hand
         self._settings = settings
         self._states = Known(
             lambda target: Breaker(self._settings, clock, chance, lambda state: self._note(target, state)),
@@ -61,7 +61,7 @@ class Breakers:
 
     def open(self, target: Target) -> bool:
         """Whether a call that came now would be refused. Routing asks it of every target of every call, and nearly always nothing is."""
-        if target not in self._not_closed:
+        if target not in self.not_closed:
             return False
         breaker = self._states.find(target)
         return breaker is not None and breaker.open
@@ -87,10 +87,10 @@ class Breakers:
 
     def _note(self, target: Target, state: State) -> None:
         if state is State.CLOSED:
-            self._not_closed.discard(target)
+            self.not_closed.discard(target)
             self._changed(target, state)
-        elif target not in self._not_closed:
-            self._not_closed.add(target)
+        elif target not in self.not_closed:
+            self.not_closed.add(target)
             self._changed(target, state)
 
 

@@ -17,16 +17,16 @@ def outliers(targets: Sequence[tuple[Target, Vitals]]) -> frozenset[Target]:
 
     Costs about 5 µs a target that has traffic, and allows for an answer a second old: routing keeps it so long.
     """
-    judged = [(target, vitals.counts().error_rate, vitals.usual_s() or 0.0) for target, vitals in targets if _has_traffic(vitals)]
+    judged = [_Judged(target, vitals) for target, vitals in targets if _has_traffic(vitals)]
     if len(judged) < 2:  # noqa: PLR2004 - siblings are two
         return frozenset()
     found: list[tuple[float, Target]] = []
-    for target, rate, usual_s in judged:
-        others = [each for each in judged if each[0] != target]
-        excess = rate - median(each[1] for each in others)
-        slowness = _slowness(usual_s, median(each[2] for each in others))
+    for one in judged:
+        others = [each for each in judged if each.target != one.target]
+        excess = one.error_rate - median(each.error_rate for each in others)
+        slowness = max(one.slowness(others, stream=False), one.slowness(others, stream=True))
         if excess >= _WORSE_RATE or slowness:
-            found.append((max(excess / _WORSE_RATE, slowness), target))
+            found.append((max(excess / _WORSE_RATE, slowness), one.target))
     worst_first = sorted(found, key=lambda each: each[0], reverse=True)
     return frozenset(target for _, target in worst_first[: len(targets) // 2])
 
@@ -35,9 +35,20 @@ def _has_traffic(vitals: Vitals) -> bool:
     return vitals.counts().calls >= _LEAST_CALLS
 
 
-def _slowness(usual_s: float, others_s: float) -> float:
-    """How bad, 1 being just bad enough; 0: not bad, or not known."""
-    if not others_s or usual_s - others_s < _WORSE_LATENCY_S:
-        return 0.0
-    times = usual_s / others_s / _WORSE_LATENCY
-    return times if times >= 1 else 0.0
+class _Judged:
+    """One target, as far as it is compared."""
+
+    def __init__(self, target: Target, vitals: Vitals) -> None:
+        self.target = target
+        self.error_rate = vitals.counts().error_rate
+        self.usual_s = {stream: vitals.usual_s(stream=stream) for stream in (False, True)}
+
+    def slowness(self, others: "Sequence[_Judged]", *, stream: bool) -> float:
+        """How bad, 1 being just bad enough; 0: not bad, or not known. Streams are compared with streams."""
+        mine_s = self.usual_s[stream]
+        known = [usual_s for each in others if (usual_s := each.usual_s[stream]) is not None]
+        if mine_s is None or not known:
+            return 0.0
+        others_s = median(known)
+        times = mine_s / others_s / _WORSE_LATENCY if others_s else 0.0
+        return times if times >= 1 and mine_s - others_s >= _WORSE_LATENCY_S else 0.0

@@ -6,13 +6,12 @@ from typing import Final
 from promptwire import v1 as pb
 from promptwire_server.core.call import Call, Target
 from promptwire_server.core.errors import PromptwireError
-from promptwire_server.layers.alias import Alias, FailureKind, Hedge, Rule, Shadow
-from promptwire_server.layers.pool import Pool, Single, View
+from promptwire_server.layers.alias import Alias, FailureKind
+from promptwire_server.layers.pool import Single, View
 from promptwire_server.layers.question import Question, question_of
 from promptwire_server.layers.route import Routes
 from promptwire_server.layers.router import Choice
-from promptwire_server.layers.rules import Values
-from promptwire_server.layers.split import Split
+from promptwire_server.layers.way import Named, Way
 
 _KINDS: Final[dict["pb.ErrorReason", FailureKind]] = {
     pb.ERROR_REASON_UPSTREAM_RATE_LIMITED: "rate_limit",
@@ -40,75 +39,10 @@ _BY_CALLER: Final = "fallback named by the caller"
 _ALONE: Final = "asked for by name"
 
 
-class Way:
-    """How a call comes from a name to the targets that may answer."""
-
-    __slots__ = ("aliases", "because", "pool", "variant")
-    pool: Pool | Single
-
-    def __init__(self) -> None:
-        self.aliases: list[Named] = []  # on the way, the first one first
-        self.because = ""  # the turns that were taken, in a few words
-        self.variant = ""  # the side of the first split
-
-    def turn(self, why: str) -> None:
-        """Note where the way did not go straight on."""
-        self.because = f"{self.because}, {why}" if self.because else why
-
-    def choices(self, question: Question) -> Sequence[Choice]:
-        """Who may answer at its end, and why. Raises as a pool does."""
-        choices = self.pool.choices(question)
-        if not self.because:
-            return choices if choices[0].because else [Choice(choices[0].target, _ALONE)]
-        return [Choice(choice.target, f"{self.because}, {choice.because}" if choice.because else self.because) for choice in choices]
-
-
-class Named:
-    """An alias, made ready: where its calls go."""
-
-    __slots__ = ("_arms", "_pool", "_rules", "_split", "alias", "name")
-
-    def __init__(self, name: str, alias: Alias, view: View) -> None:
-        self.name = name
-        self.alias = alias
-        self._pool = Pool(name, alias.members, alias.strategy, view)
-        self._rules = [(rule, _part(name, rule, alias, view)) for rule in alias.rules]
-        self._split = Split(name, alias.arms, alias.sticky) if alias.arms else None
-
-    def step(self, way: Way, question: Question) -> str:
-        """The name that the call goes to; empty when `way.pool` is where it ends."""
-        way.aliases.append(self)
-        if self._split is not None:
-            arm = self.alias.arms[self._split.side(question.call)]
-            way.variant = way.variant or arm.name
-            way.turn(f"side {arm.name} of {self.name}")
-            return arm.to
-        way.pool = self._pool
-        return self._by_rule(way, question) if self._rules else ""
-
-    def _by_rule(self, way: Way, question: Question) -> str:
-        values = Values(question)
-        for number, (rule, part) in enumerate(self._rules, 1):
-            if rule.when is None or rule.when(values):
-                way.turn(f"rule {number} of {self.name}")
-                way.pool = part
-                return rule.to
-        way.turn(f"no rule of {self.name}")
-        return ""
-
-
-def _part(name: str, rule: Rule, alias: Alias, view: View) -> Pool:
-    """Of the alias's own targets, those that a rule means."""
-    meant = [
-        member for member in alias.members if (not rule.tag or rule.tag in member.tags) and rule.price_class in ("", member.price_class)
-    ]
-    return Pool(name, meant, "priority", view)
-
-
 class Plan:
     """Who may answer one call."""
 
-    __slots__ = ("_aliases", "_given", "_names", "_planner", "_question", "choices", "variant")
+    __slots__ = ("_aliases", "_given", "_names", "_planner", "_question", "choices", "hedge", "shadow", "variant")
 
     def __init__(self, planner: "Planner", question: Question, way: Way) -> None:
         self._planner = planner
@@ -118,25 +52,17 @@ class Plan:
         self._given: set[Target] | None = None  # targets that were given out
         self.choices: Sequence[Choice] = ()  # the caller's own fallbacks included
         self.variant = way.variant  # the arm of a split that the call is on; empty: none
-
-    @property
-    def hedge(self) -> Hedge | None:
-        """When a second attempt is made beside the first: as the alias says that the targets belong to, else as those before it do."""
-        return next((one.alias.hedge for one in reversed(self._aliases) if one.alias.hedge is not None), None)
-
-    @property
-    def shadow(self) -> Shadow | None:
-        """Who gets a copy of some calls; found as `hedge`."""
-        if not self._question.shadowed:
-            return None
-        return next((one.alias.shadow for one in reversed(self._aliases) if one.alias.shadow is not None), None)
+        self.hedge = way.hedge  # when a second attempt is made beside the first; None: never
+        self.shadow = way.shadow if question.shadowed else None  # who gets a copy of some calls; None: nobody
 
     @property
     def beyond(self) -> Target | None:
         """Who would probably be asked if all choices failed: time must be left for it. None: nobody."""
+        if not any(one.alias.fallbacks.any for one in self._aliases):
+            return None
         given = {choice.target for choice in self.choices}
         ways = (self._planner.way(name, self._question) for name in self._fallbacks("failure"))
-        return next((target for way in ways if (target := way.pool.likely(given)) is not None), None)
+        return next((target for way in ways if (target := way.likely(given)) is not None), None)
 
     @property
     def goes_on(self) -> bool:
@@ -160,7 +86,9 @@ class Plan:
             names.update(fresh)
             for name in fresh:
                 way = self._planner.way(name, self._question)
-                self._aliases = [*self._aliases, *way.aliases]
+                self._aliases = (*self._aliases, *way.aliases)
+                self.hedge = way.hedge or self.hedge
+                self.shadow = (way.shadow if self._question.shadowed else None) or self.shadow
                 targets = [choice.target for choice in _choices(way, self._question) if choice.target not in given]
                 given.update(targets)
                 found += [Choice(target, f"fallback on {_ON[kind]}") for target in targets]
@@ -179,6 +107,7 @@ class Planner:
         """`routes` knows what is no alias. Every name in `aliases` must lead somewhere, and no way back to where it began."""
         self._routes = routes
         self._view = view
+        self._start = Way()
         self._named = {name: Named(name, alias, view) for name, alias in aliases.items()}
 
     def plan(self, call: Call) -> Plan:
@@ -202,15 +131,21 @@ class Planner:
 
     def way(self, name: str, question: Question, field: str = "model") -> Way:
         """From a name to targets. Raises NotFound, saying which field of the request the name is from."""
-        way = Way()
-        while True:
-            named = self._named.get(name)
-            if named is None:
-                way.pool = Single(self._routes.resolve(name, field)[0], self._view)
+        way = self._start
+        while (named := self._named.get(name)) is not None:
+            turn = named.turn(question)
+            way = way.onward(named, turn)
+            if not turn.to:
                 return way
-            name = named.step(way, question)
-            if not name:
-                return way
+            name = turn.to
+        return way.ends.get(name) or self._end(way, name, field)
+
+    def _end(self, way: Way, name: str, field: str) -> Way:
+        """At a target that is named by itself. Kept only where configuration names it: callers may make up any number."""
+        end = Way(Single(self._routes.resolve(name, field)[0], self._view, way.because or _ALONE), way)
+        if way.aliases:
+            way.ends[name] = end
+        return end
 
     def _with_callers(self, choices: Sequence[Choice], question: Question) -> Sequence[Choice]:
         """The caller's own fallbacks behind the choices. Raises NotFound for a name that nobody knows."""
@@ -225,6 +160,6 @@ class Planner:
 def _choices(way: Way, question: Question) -> Sequence[Choice]:
     """Who may answer at the end of a way to fallbacks; nobody when nobody may."""
     try:
-        return way.pool.choices(question)
+        return way.choices(question)
     except PromptwireError:
         return ()

@@ -7,14 +7,15 @@ from typing import Final, Protocol
 from promptwire_server.core.call import Target
 from promptwire_server.core.clock import Chance
 from promptwire_server.core.errors import NoHealthyUpstream, PromptwireError
+from promptwire_server.core.facts import UNKNOWN, Facts
 from promptwire_server.layers.affinity import Affinity
 from promptwire_server.layers.alias import Member, Strategy
 from promptwire_server.layers.capable import refused
+from promptwire_server.layers.need import Need
 from promptwire_server.layers.question import Question
 from promptwire_server.layers.router import Choice
 from promptwire_server.layers.strategies import (
     Cheapest,
-    Knowledge,
     Latency,
     LeastInFlight,
     Load,
@@ -25,11 +26,13 @@ from promptwire_server.layers.strategies import (
     Weighted,
 )
 
-_LAST: Final = "it fails at the moment, and so do the others"
-
 
 class Health(Protocol):
     """Which targets are of use now. Answers at once."""
+
+    def calm(self) -> bool:
+        """Nothing fails anywhere and nothing is out of use: there is no need to ask after each."""
+        ...
 
     def open(self, target: Target) -> bool:
         """It fails: its breaker is open, or it is far worse than others. False as soon as somebody should try it again."""
@@ -37,6 +40,19 @@ class Health(Protocol):
 
     def disabled(self, target: Target) -> bool:
         """The operator has taken it out of use."""
+        ...
+
+
+class Knowledge(Protocol):
+    """What is known of models."""
+
+    @property
+    def changes(self) -> int:
+        """Goes up whenever something new is known."""
+        ...
+
+    def recalled(self, target: Target) -> Facts:
+        """What is known of one, at once: UNKNOWN where that would take a question."""
         ...
 
 
@@ -55,74 +71,93 @@ class Pool:
 
     def __init__(self, name: str, members: Sequence[Member], strategy: Strategy, view: View) -> None:
         self._name = name
-        self._seats = tuple(Seat(member, position) for position, member in enumerate(members))
-        self._view = view
-        self._ordering = _ORDERINGS[strategy](members, view)
-        for seat in self._seats:
-            seat.named(self._ordering.first, self._ordering.following)
+        self._health, self._knowledge = view.health, view.knowledge
+        self._ordering = _ORDERINGS[strategy](view.chance)
+        self._seats = tuple(Seat(member, place, view.load(member.target), self._ordering) for place, member in enumerate(members))
+        self._as_written = _choices(self._seats)  # of strategies that leave the order as it is
+        self._learnt_at = -1  # by the knowledge's count of changes
+        self._capabilities_known = False  # of any seat
+        self._least_window_tokens = 0  # of the seats whose window is known; 0: of none
 
-    def choices(self, question: Question) -> list[Choice]:
+    def choices(self, question: Question) -> Sequence[Choice]:
         """Who may be asked, in order; at least one. Raises CapabilityMissing, ContextTooLong or NoHealthyUpstream when nobody may."""
-        health, knowledge = self._view.health, self._view.knowledge
-        size_bytes = question.size_bytes
+        if self._learnt_at != self._knowledge.changes:
+            self._learn()
+        needs = tuple(question.needs()) if self._capabilities_known else ()
+        if needs or self._may_be_long(question) or not self._health.calm() or not self._seats:
+            return self._filtered(question, needs)
+        ordered = self._ordering.order(self._seats, question)
+        return self._as_written if ordered is self._seats else _choices(ordered)
+
+    def likely(self, besides: Container[Target]) -> Target | None:
+        """A target that may well be asked, other than those; None: there is no other. Takes no turn, and draws nothing."""
+        health = self._health
+        others = (seat.target for seat in self._seats if seat.target not in besides)
+        return next((target for target in others if not health.disabled(target) and not health.open(target)), None)
+
+    def _learn(self) -> None:
+        self._learnt_at = self._knowledge.changes
+        for seat in self._seats:
+            seat.learn(self._knowledge.recalled(seat.target))
+        self._ordering.learn(self._seats)
+        self._capabilities_known = any(seat.capabilities for seat in self._seats)
+        self._least_window_tokens = min((seat.window_tokens for seat in self._seats if seat.window_tokens), default=0)
+
+    def _may_be_long(self, question: Question) -> bool:
+        """Whether the prompt may be too long for some. No token is shorter than a byte, so that a short one fits surely."""
+        return 0 < self._least_window_tokens < question.size_bytes
+
+    def _filtered(self, question: Question, needs: Sequence[Need]) -> Sequence[Choice]:
+        """Those who may be asked, when that may not be all."""
+        health, judged = self._health, bool(needs) or self._may_be_long(question)
         healthy, failing = [], []
         refusal: PromptwireError | None = None
         for seat in self._seats:
             target = seat.target
             if health.disabled(target):
                 continue
-            known = knowledge(target)
-            capabilities = seat.capabilities or known.capabilities
-            window_tokens = seat.context_window_tokens or known.context_window_tokens
-            # No token is shorter than a byte: a prompt that surely fits is not looked at.
-            if (capabilities or size_bytes > window_tokens > 0) and (
-                error := refused(question, target, capabilities, window_tokens)
-            ) is not None:
+            if judged and (error := refused(question, target, seat.capabilities, seat.window_tokens, needs)) is not None:
                 refusal = refusal or error
             elif health.open(target):
                 failing.append(seat)
             else:
                 healthy.append(seat)
         if healthy:
-            return self._ordered(healthy, failing, question)
+            return _choices(self._ordering.order(healthy, question), failing)
         if failing:
-            return [Choice(seat.target, _LAST) for seat in failing]
+            return [seat.last for seat in failing]
         raise refusal or NoHealthyUpstream(f'every model behind "{self._name[:128]}" is switched off at the moment; choose another one')
 
-    def likely(self, besides: Container[Target]) -> Target | None:
-        """A target that may well be asked, other than those; None: there is no other. Takes no turn, and draws nothing."""
-        health = self._view.health
-        others = (seat.target for seat in self._seats if seat.target not in besides)
-        return next((target for target in others if not health.disabled(target) and not health.open(target)), None)
 
-    def _ordered(self, healthy: list[Seat], failing: list[Seat], question: Question) -> list[Choice]:
-        ordered = self._ordering.order(healthy, question)
-        choices = [seat.following for seat in ordered]
+def _choices(ordered: Sequence[Seat], failing: Sequence[Seat] = ()) -> Sequence[Choice]:
+    """The seats as choices, the failing ones last."""
+    choices: list[Choice] = [*ordered, *failing]
+    if ordered:
         choices[0] = ordered[0].first
-        if failing:
-            choices += [seat.following for seat in failing]
-        return choices
+    return choices
 
 
 class Single:
     """A target that is named by itself."""
 
-    __slots__ = ("_target", "_view")
+    __slots__ = ("_because", "_target", "_view")
 
-    def __init__(self, target: Target, view: View) -> None:
+    def __init__(self, target: Target, view: View, because: str) -> None:
         self._target = target
         self._view = view
+        self._because = because
 
-    def choices(self, question: Question) -> list[Choice]:
+    def choices(self, question: Question) -> Sequence[Choice]:
         """The target. Raises as a pool does."""
         target = self._target
         if self._view.health.disabled(target):
             raise NoHealthyUpstream(f"{str(target)[:128]} is switched off at the moment; choose another model")
-        known = self._view.knowledge(target)
-        error = refused(question, target, known.capabilities, known.context_window_tokens)
-        if error is not None:
-            raise error
-        return [Choice(target, "")]
+        known = self._view.knowledge.recalled(target)
+        if known is not UNKNOWN:
+            error = refused(question, target, known.capabilities, known.context_window_tokens)
+            if error is not None:
+                raise error
+        return [Choice(target, self._because)]
 
     def likely(self, besides: Container[Target]) -> Target | None:
         """See Pool."""
@@ -130,14 +165,14 @@ class Single:
 
 
 # Rules and splits have chosen already when they come to targets of their own.
-_ORDERINGS: Final[dict[Strategy, Callable[[Sequence[Member], View], Ordering]]] = {
-    "priority": lambda _, __: Priority(),
-    "rules": lambda _, __: Priority(),
-    "split": lambda _, __: Priority(),
-    "round_robin": lambda _, __: RoundRobin(),
-    "weighted": lambda _, view: Weighted(view.chance),
-    "least_in_flight": lambda _, view: LeastInFlight(view.load),
-    "latency": lambda _, view: Latency(view.load, view.chance),
-    "cheapest": lambda _, view: Cheapest(view.knowledge),
-    "affinity": lambda members, view: Affinity([member.target for member in members], view.load, Weighted(view.chance)),
+_ORDERINGS: Final[dict[Strategy, Callable[[Chance], Ordering]]] = {
+    "priority": lambda _: Priority(),
+    "rules": lambda _: Priority(),
+    "split": lambda _: Priority(),
+    "round_robin": lambda _: RoundRobin(),
+    "weighted": Weighted,
+    "least_in_flight": lambda _: LeastInFlight(),
+    "latency": Latency,
+    "cheapest": lambda _: Cheapest(),
+    "affinity": Affinity,
 }

@@ -1,6 +1,7 @@
 """Pulse: stands before each provider: feeds the vitals of its targets, and lets nobody in while the operator has it out of use."""
 
 import asyncio
+from collections.abc import Callable
 
 from promptwire import v1 as pb
 from promptwire_server.core.call import Call
@@ -19,7 +20,7 @@ class Pulse:
     def __init__(self, inner: Handler, *, roster: Roster, clock: Clock) -> None:
         self._inner = inner
         self._roster = roster
-        self._clock = clock
+        self._now_s = clock.monotonic
 
     async def __call__(self, call: Call) -> Reply:
         """The inner answer. Raises NoHealthyUpstream when the operator has taken the provider out of use, also while waiting."""
@@ -28,7 +29,7 @@ class Pulse:
         post = self._roster.post(call.target.provider)
         if not post.standing.enabled:
             raise post.refusal()
-        visit = _Visit(call, post, self._roster.of(call.target), self._clock)
+        visit = _Visit(call, post, self._roster.of(call.target), self._now_s)
         try:
             reply = await self._inner(call)
         except asyncio.CancelledError:
@@ -39,41 +40,53 @@ class Pulse:
         except BaseException as error:
             visit.failed(error)
             raise
-        visit.began(reply)
+        if reply.flowing:
+            visit.began(reply)
+        else:
+            visit.answered()
         return reply
 
 
 class _Visit:
     """One call to a target."""
 
-    __slots__ = ("_begun_s", "_call", "_clock", "_eviction", "_first_s", "_made", "_post", "_reply", "_task", "_vitals")
+    __slots__ = ("_begun_s", "_call", "_eviction", "_made", "_now_s", "_post", "_reply", "_task", "_vitals")
 
-    def __init__(self, call: Call, post: Post, vitals: Vitals, clock: Clock) -> None:
+    def __init__(self, call: Call, post: Post, vitals: Vitals, now_s: Callable[[], float]) -> None:
         self._call = call
         self._post = post
         self._vitals = vitals
-        self._clock = clock
+        self._now_s = now_s
         self._made = len(call.trail.attempts)
-        self._first_s: float | None = None
         self._reply: Reply | None = None
         self._eviction: NoHealthyUpstream | None = None
         self._task = asyncio.current_task()
-        self._begun_s = clock.monotonic()
+        self._begun_s = now_s()
         vitals.in_flight += 1
         post.visits.add(self)
 
-    def began(self, reply: Reply) -> None:
-        """The answer has begun."""
-        now_s = self._clock.monotonic()
-        took_s = now_s - self._begun_s
-        self._vitals.began(took_s, now_s)
+    def answered(self) -> None:
+        """A whole answer is there: it cannot fail any more, and the target has nothing left to do."""
+        now_s = self._now_s()
+        took_s, vitals = now_s - self._begun_s, self._vitals
+        vitals.in_flight -= 1
+        self._post.visits.discard(self)
         if self._call.stream:
-            self._first_s = took_s
+            vitals.began(took_s, now_s)
+            vitals.ended(took_s, now_s)
+        else:
+            vitals.answered(took_s, now_s)
+
+    def began(self, reply: Reply) -> None:
+        """An answer has begun, and is still to end."""
+        if self._call.stream:
+            now_s = self._now_s()
+            self._vitals.began(now_s - self._begun_s, now_s)
         self._reply = reply
         reply.on_done(self.ended)
 
     def ended(self, ending: Ending) -> None:
-        """The answer has ended. Runs once."""
+        """It has ended. Runs once."""
         self._settle(verdict_of(ending), ending.error)
 
     def failed(self, error: BaseException) -> None:
@@ -98,7 +111,7 @@ class _Visit:
             self._task.cancel()
 
     def _settle(self, verdict: Verdict, error: BaseException | None) -> None:
-        now_s = self._clock.monotonic()
+        now_s = self._now_s()
         took_s = now_s - self._begun_s
         vitals = self._vitals
         vitals.in_flight -= 1
@@ -106,7 +119,10 @@ class _Visit:
         if self._eviction is not None:
             self._explain(self._eviction)
         if verdict is Verdict.WELL:
-            vitals.succeeded(took_s, self._first_s, now_s)
+            if self._call.stream:
+                vitals.ended(took_s, now_s)
+            else:
+                vitals.answered(took_s, now_s)
             return
         if self._reply is None:
             vitals.waited(took_s)

@@ -33,12 +33,14 @@ class Visit(Protocol):
 class Post:
     """One provider. Belongs to one event loop."""
 
-    __slots__ = ("_eviction", "name", "standing", "visits")
+    __slots__ = ("_eviction", "_out_of_use", "name", "standing", "visits")
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, out_of_use: set[str]) -> None:
+        """`out_of_use` has the names of all that are not used; each keeps its own."""
         self.name = name
         self.standing = Standing()
         self.visits: set[Visit] = set()
+        self._out_of_use = out_of_use
         self._eviction: Timer | None = None
 
     def set(self, standing: Standing, now_s: float, later: Later) -> None:
@@ -47,6 +49,10 @@ class Post:
             self._eviction.cancel()
             self._eviction = None
         self.standing = standing
+        if standing.enabled:
+            self._out_of_use.discard(self.name)
+        else:
+            self._out_of_use.add(self.name)
         if standing.enabled or standing.clear_by_s is None:
             return
         if standing.clear_by_s > now_s:
@@ -71,6 +77,7 @@ class Roster:
     def __init__(self, clock: Clock, providers: Iterable[str], named: Iterable[Target] = ()) -> None:
         """`named` are the targets that configuration names; others are learned as they are called, up to a bound."""
         self._posts: dict[str, Post] = {}
+        self.out_of_use: set[str] = set()  # providers; nearly always none, so that whoever chooses need not ask after each
         self._former: dict[str, Post] = {}  # what is under way by an older configuration still ends there
         self._targets = Known(lambda _: Vitals(clock), named, busy=lambda vitals: vitals.in_flight > 0)
         self.name(providers, named)
@@ -78,7 +85,7 @@ class Roster:
     def name(self, providers: Iterable[str], named: Iterable[Target]) -> None:
         """The configuration has these now. Nothing is forgotten by that."""
         known = self._former | self._posts
-        self._posts = {provider: known.get(provider) or Post(provider) for provider in providers}
+        self._posts = {provider: known.get(provider) or Post(provider, self.out_of_use) for provider in providers}
         self._former = {provider: post for provider, post in known.items() if provider not in self._posts}
         self._targets.name(named)
 
@@ -90,10 +97,10 @@ class Roster:
         """How a target is doing, if anything is known of it."""
         return self._targets.find(target)
 
-    def usual_s(self, target: Target) -> float | None:
+    def usual_s(self, target: Target, *, stream: bool) -> float | None:
         """See Vitals.usual_s."""
         vitals = self._targets.find(target)
-        return None if vitals is None else vitals.usual_s()
+        return None if vitals is None else vitals.usual_s(stream=stream)
 
     def enabled(self, provider: str) -> bool:
         """Whether the operator lets it be used."""

@@ -23,7 +23,7 @@ _PATIENCE = 2.0  # how many times as long as usual the next target may need: hal
 _LEAST_S = 1.0  # kept even for the quickest, within that half: what is usual may have changed when its turn comes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)  # never changed; not frozen, since that takes longer
 class Choice:
     """A target, and why it is one."""
 
@@ -80,8 +80,8 @@ class Planner(Protocol):
 class Usual(Protocol):
     """Knows how long targets usually take."""
 
-    def usual_s(self, target: Target) -> float | None:
-        """Seconds within which a target has nearly always begun to answer; None: too little is known."""
+    def usual_s(self, target: Target, *, stream: bool) -> float | None:
+        """Seconds within which a target has nearly always begun a stream, or given a whole answer; None: too little is known."""
         ...
 
 
@@ -134,11 +134,11 @@ class Router:
 
     def hedge_s(self, hedge: Hedge, target: Target) -> float | None:
         """When a second attempt begins beside one at this target; None: it is not known how long it usually takes."""
-        return self._usual.usual_s(target) if hedge.after_s is None else hedge.after_s
+        return self._usual.usual_s(target, stream=False) if hedge.after_s is None else hedge.after_s
 
     def fits(self, call: Call, target: Target, pause: float = 0.0) -> bool:
         """Whether an attempt, made after a pause, can be expected to be in time."""
-        usual_s = self._usual.usual_s(target) or 0.0
+        usual_s = self._usual.usual_s(target, stream=call.stream) or 0.0
         now_s = self.clock.monotonic()
         return now_s + pause + usual_s < _horizon_s(call, now_s)
 
@@ -146,7 +146,7 @@ class Router:
         now_s = self.clock.monotonic()
         ends_s = _horizon_s(call, now_s)
         remaining_s = ends_s - now_s
-        usual_s = self._usual.usual_s(following)
+        usual_s = self._usual.usual_s(following, stream=call.stream)
         reserved_s = remaining_s * _RESERVED if usual_s is None else min(remaining_s * _RESERVED, max(usual_s * _PATIENCE, _LEAST_S))
         return ends_s - reserved_s
 

@@ -47,5 +47,5 @@ class Share:
 
     def _fair_s(self, call: Call) -> float:
         """What a target needs at least. Else callers in a hurry would open the breakers of targets that are well, for everybody."""
-        usual_s = self._usual.usual_s(call.target) if self._usual and call.target else None
+        usual_s = self._usual.usual_s(call.target, stream=call.stream) if self._usual and call.target else None
         return _FAIR_S if usual_s is None else usual_s

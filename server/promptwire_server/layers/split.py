@@ -1,12 +1,13 @@
 """Split: which side of an A/B test a call is on. Whoever it goes by, caller, session or end user, always meets the same side."""
 
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from hashlib import blake2b
 from itertools import accumulate
 from typing import Final
 
 from promptwire_server.core.call import Call
 from promptwire_server.layers.alias import Arm, Sticky
+from promptwire_server.layers.spread import BITS, spread
 
 _KEYS: Final[dict[Sticky, Callable[[Call], str]]] = {
     "caller": lambda call: f"{call.principal.tenant}\0{call.principal.name}",
@@ -27,10 +28,5 @@ class Split:
     def side(self, call: Call) -> int:
         """The position of the arm. A call without session or end user is one of its own."""
         key = self._key(call) or call.request_id
-        point = _part(f"{self._alias}\0{key}") * self._ends[-1]
-        return next((position for position, end in enumerate(self._ends) if point < end), len(self._ends) - 1)
-
-
-def _part(text: str) -> float:
-    """From 0 up to 1, evenly, and the same in every process."""
-    return int.from_bytes(blake2b(text.encode(), digest_size=6).digest()) / (1 << 48)
+        point = spread(f"{self._alias}\0{key}") / (1 << BITS) * self._ends[-1]
+        return bisect_right(self._ends, point, hi=len(self._ends) - 1)

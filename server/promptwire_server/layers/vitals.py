@@ -45,28 +45,43 @@ class Counts:
         return (self.failures - self.limited) / self.calls if self.calls else 0.0
 
 
+class _Usual:
+    """What is usual, worked out a moment ago."""
+
+    __slots__ = ("fresh_until_s", "usual_s")
+
+    def __init__(self) -> None:
+        self.usual_s: float | None = None
+        self.fresh_until_s = 0.0
+
+    def work_out(self, times: Histogram, now_s: float) -> None:
+        self.usual_s = times.quantile_s(_USUAL) if times.count >= _LEAST_FOR_USUAL else None
+        self.fresh_until_s = now_s + _FRESH_S
+
+
 class _Slot:
     """Half a minute of one target."""
 
-    __slots__ = ("begun", "counts", "first_token", "latency")
+    __slots__ = ("counts", "first_token", "streamed", "whole")
 
     def __init__(self) -> None:
         self.counts = Counts()
-        self.begun = Histogram()
-        self.latency = Histogram()
-        self.first_token = Histogram()
+        self.whole = Histogram()  # until a whole answer was there
+        self.first_token = Histogram()  # until a stream began
+        self.streamed = Histogram()  # until a stream had ended well
 
 
 class Vitals:
-    """Of one target. Fed by Pulse, read by routing and by the operator."""
+    """Of one target. Fed by Pulse, read by routing and by the operator. Times of calls are in seconds since the target was asked."""
 
     __slots__ = (
         "_clock",
         "_cost_at_s",
         "_cost_s",
-        "_fresh_until_s",
+        "_now_s",
         "_slots",
-        "_usual_s",
+        "_usual_streamed",
+        "_usual_whole",
         "consecutive_failures",
         "failures",
         "in_flight",
@@ -76,11 +91,12 @@ class Vitals:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self._now_s = clock.monotonic
         self._slots = Rolling(_Slot, WINDOW_S)
         self._cost_s = 0.0
         self._cost_at_s = 0.0
-        self._usual_s: float | None = None
-        self._fresh_until_s = 0.0
+        self._usual_whole = _Usual()
+        self._usual_streamed = _Usual()
         self.in_flight = 0
         self.consecutive_failures = 0  # since the last success; rate limits apart
         self.failures: deque[Failure] = deque(maxlen=_FAILURES)  # the newest last
@@ -93,56 +109,58 @@ class Vitals:
 
         After Finagle's P2C balancer. It fades while nothing is measured, so that a target once slow is tried again.
         """
-        return self._cost_s * math.exp((self._cost_at_s - self._clock.monotonic()) / _DECAY_S) if self._cost_s else 0.0
+        return self._cost_s * math.exp((self._cost_at_s - self._now_s()) / _DECAY_S) if self._cost_s else 0.0
 
     @property
     def load(self) -> float:
         """What one more call would meet, for choosing the lesser of two: latency times calls under way, itself included."""
         return max(self.latency_s, 1e-3) * (self.in_flight + 1)
 
-    def usual_s(self) -> float | None:
-        """Seconds within which 95 % of recent answers had begun (whole ones: were there); None: too few to say."""
-        now_s = self._clock.monotonic()
-        if now_s >= self._fresh_until_s:
-            begun = Histogram.together(slot.begun for slot in self._slots.recent(now_s))
-            self._usual_s = begun.quantile_s(_USUAL) if begun.count >= _LEAST_FOR_USUAL else None
-            self._fresh_until_s = now_s + _FRESH_S
-        return self._usual_s
+    def usual_s(self, *, stream: bool) -> float | None:
+        """Seconds within which 95 % of recent streams had begun, or whole answers were there; None: too few to say."""
+        now_s = self._now_s()
+        usual = self._usual_streamed if stream else self._usual_whole
+        if now_s >= usual.fresh_until_s:
+            recent = self._slots.recent(now_s)
+            usual.work_out(Histogram.together(slot.first_token if stream else slot.whole for slot in recent), now_s)
+        return usual.usual_s
 
     def counts(self) -> Counts:
         """Calls that ended lately."""
         counts = Counts()
-        for slot in self._slots.recent(self._clock.monotonic()):
+        for slot in self._slots.recent(self._now_s()):
             counts.add(slot.counts)
         return counts
 
     def latency(self) -> Histogram:
-        """From asking to the end of the answer, of calls that succeeded lately."""
-        return Histogram.together(slot.latency for slot in self._slots.recent(self._clock.monotonic()))
+        """To the end of the answer, of calls that succeeded lately."""
+        return Histogram.together(each for slot in self._slots.recent(self._now_s()) for each in (slot.whole, slot.streamed))
 
     def first_token(self) -> Histogram:
-        """From asking to the first token, of streamed calls that succeeded lately."""
-        return Histogram.together(slot.first_token for slot in self._slots.recent(self._clock.monotonic()))
+        """To the first token, of streams that began lately."""
+        return Histogram.together(slot.first_token for slot in self._slots.recent(self._now_s()))
+
+    def answered(self, took_s: float, now_s: float) -> None:
+        """A whole answer is there, now. The time is the caller's, who has just looked: half a microsecond a call."""
+        slot = self._slots.at(now_s)
+        slot.whole.add(took_s)
+        self._weigh(took_s, now_s)
+        self._well(slot, now_s)
 
     def began(self, took_s: float, now_s: float) -> None:
-        """An answer has begun, now; a whole one is there. The time is the caller's, who has just looked: half a microsecond a call."""
-        self._slots.at(now_s).begun.add(took_s)
+        """A stream has begun, now."""
+        self._slots.at(now_s).first_token.add(took_s)
         self._weigh(took_s, now_s)
 
-    def succeeded(self, took_s: float, first_token_s: float | None, now_s: float) -> None:
-        """A call ended well, now, `took_s` after it was asked; its first token, if it was streamed, had come `first_token_s` after that."""
+    def ended(self, took_s: float, now_s: float) -> None:
+        """A stream has ended well, now."""
         slot = self._slots.at(now_s)
-        slot.counts.calls += 1
-        slot.latency.add(took_s)
-        if first_token_s is not None:
-            slot.first_token.add(first_token_s)
-        self.consecutive_failures = 0
-        self.last_success_s = self._clock.time()
-        self.touched_s = now_s
+        slot.streamed.add(took_s)
+        self._well(slot, now_s)
 
     def failed(self, attempt: pb.Attempt, *, limited: bool) -> None:
         """A call failed, by the vendor's rate limit or otherwise."""
-        now_s = self._clock.monotonic()
+        now_s = self._now_s()
         counts = self._slots.at(now_s).counts
         counts.calls += 1
         counts.failures += 1
@@ -155,9 +173,15 @@ class Vitals:
 
     def waited(self, took_s: float) -> None:
         """Somebody gave up after so long: it takes at least that."""
-        now_s = self._clock.monotonic()
+        now_s = self._now_s()
         if took_s > self.latency_s:
             self._weigh(took_s, now_s)
+
+    def _well(self, slot: _Slot, now_s: float) -> None:
+        slot.counts.calls += 1
+        self.consecutive_failures = 0
+        self.last_success_s = self._clock.time()
+        self.touched_s = now_s
 
     def _weigh(self, took_s: float, now_s: float) -> None:
         kept = math.exp((self._cost_at_s - now_s) / _DECAY_S)

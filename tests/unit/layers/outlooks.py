@@ -29,11 +29,11 @@ class Doing:
     failing: set[Target] = field(default_factory=set)
     off: set[Target] = field(default_factory=set)
 
-    def in_flight(self, target: Target) -> int:
-        return self.busy.get(target, 0)
+    def load(self, target: Target) -> "Busy":
+        return Busy(self, target)
 
-    def latency_s(self, target: Target) -> float:
-        return self.slow_s.get(target, 0.0)
+    def calm(self) -> bool:
+        return not (self.failing or self.off)
 
     def open(self, target: Target) -> bool:
         return target in self.failing
@@ -42,9 +42,36 @@ class Doing:
         return target in self.off
 
 
+@dataclass(frozen=True)
+class Busy:
+    """One target's part of a Load."""
+
+    doing: Doing
+    target: Target
+
+    @property
+    def in_flight(self) -> int:
+        return self.doing.busy.get(self.target, 0)
+
+    @property
+    def latency_s(self) -> float:
+        return self.doing.slow_s.get(self.target, 0.0)
+
+
+@dataclass
+class Read:
+    """A Knowledge."""
+
+    facts: Mapping[Target, Facts]
+    changes: int = 0
+
+    def recalled(self, target: Target) -> Facts:
+        return self.facts.get(target, UNKNOWN)
+
+
 def view(doing: Doing | None = None, known: Mapping[Target, Facts] | None = None, seed: int = 1) -> View:
-    doing, facts = doing or Doing(), known or {}
-    return View(doing, doing, lambda target: facts.get(target, UNKNOWN), Chance(random.Random(seed)))
+    doing = doing or Doing()
+    return View(doing.load, doing, Read(known or {}), Chance(random.Random(seed)))
 
 
 def question(*, tenant: str = "default", name: str = "anonymous", request_id: str = "req-1", **request: Any) -> Question:

@@ -27,7 +27,7 @@ class Numbers:
         return self.registry.get_sample_value(f"promptwire_{name}", {"provider": "p", "model": model})
 
     def succeed(self, model: str) -> None:
-        self.roster.of(Target("p", model)).succeeded(1.0, None, self.clock.now_s)
+        self.roster.of(Target("p", model)).answered(1.0, self.clock.now_s)
 
 
 @pytest.fixture

@@ -9,11 +9,16 @@ from promptwire_server.layers.vitals import Vitals
 Judged = tuple[Target, Vitals]
 
 
-def target(clock: ManualClock, name: str, *, well: int = 100, failed: int = 0, limited: int = 0, took_s: float = 0.5) -> Judged:
+def target(
+    clock: ManualClock, name: str, *, well: int = 100, failed: int = 0, limited: int = 0, took_s: float = 0.5, stream: bool = False
+) -> Judged:
     vitals = Vitals(clock)
     for _ in range(well):
-        vitals.began(took_s, clock.now_s)
-        vitals.succeeded(took_s, None, clock.now_s)
+        if stream:
+            vitals.began(took_s, clock.now_s)
+            vitals.ended(took_s, clock.now_s)
+        else:
+            vitals.answered(took_s, clock.now_s)
     for number in range(failed + limited):
         vitals.failed(pb.Attempt(), limited=number >= failed)
     return Target("p", name), vitals
@@ -29,6 +34,12 @@ def test_one_that_fails_far_more_often_is_one(clock: ManualClock) -> None:
 
 def test_one_that_is_far_slower_is_one(clock: ManualClock) -> None:
     assert found(target(clock, "a"), target(clock, "b", took_s=0.7), target(clock, "c", took_s=6.0)) == {"c"}
+
+
+def test_streams_are_compared_with_streams_and_whole_answers_with_whole_ones(clock: ManualClock) -> None:
+    quick, slow = target(clock, "a", stream=True, took_s=0.5), target(clock, "b", took_s=20.0)
+    assert found(quick, slow) == set()
+    assert found(quick, slow, target(clock, "c", stream=True, took_s=9.0)) == {"c"}
 
 
 def test_slower_by_what_nobody_notices_is_none(clock: ManualClock) -> None:

@@ -1,13 +1,12 @@
 """What routing sees of targets: from the roster, the breakers, and the comparison with siblings."""
 
-from dataclasses import replace
-
 from promptwire import v1 as pb
 from promptwire_server.core.clock import Chance, ManualClock
+from promptwire_server.core.standing import Standing
 from promptwire_server.layers.breaker import BreakerSettings
 from promptwire_server.layers.breakers import Breakers
 from promptwire_server.layers.outlook import Outlook
-from promptwire_server.layers.roster import Roster
+from promptwire_server.layers.roster import Post, Roster
 from promptwire_server.layers.verdict import Verdict
 from tests.unit.layers.outlooks import A, B, C
 
@@ -40,8 +39,7 @@ def test_a_target_far_worse_than_its_siblings_is_failing_from_the_next_second_on
     for _ in range(50):
         made.roster.of(A).failed(pb.Attempt(), limited=False)
         made.roster.of(C).failed(pb.Attempt(), limited=False)
-        made.roster.of(B).began(0.1, clock.now_s)
-        made.roster.of(B).succeeded(0.1, None, clock.now_s)
+        made.roster.of(B).answered(0.1, clock.now_s)
     assert not made.outlook.open(A)
     clock.advance(1.0)
     assert [made.outlook.open(target) for target in (A, B, C)] == [True, False, False]
@@ -49,19 +47,47 @@ def test_a_target_far_worse_than_its_siblings_is_failing_from_the_next_second_on
 
 def test_the_operator_takes_whole_providers_out_of_use(clock: ManualClock) -> None:
     made = Made(clock)
-    made.roster.post("b").standing = replace(made.roster.post("b").standing, enabled=False)
+    switched(made.roster.post("b"), enabled=False)
     assert [made.outlook.disabled(target) for target in (A, B)] == [False, True]
+    switched(made.roster.post("b"), enabled=True)
+    assert not made.outlook.disabled(B)
 
 
-def test_what_nobody_has_called_is_idle_and_of_unknown_speed_and_stays_unlearnt(clock: ManualClock) -> None:
+def test_it_is_calm_while_nothing_fails_and_nothing_is_out_of_use(clock: ManualClock) -> None:
+    made = Made(clock)
+    seen = [made.outlook.calm()]
+    made.break_()
+    seen.append(made.outlook.calm())
+    made.breakers.reset("a")
+    seen.append(made.outlook.calm())
+    switched(made.roster.post("b"), enabled=False)
+    seen.append(made.outlook.calm())
+    assert seen == [True, False, True, False]
+
+
+def test_it_is_not_calm_while_a_target_is_far_worse_than_its_siblings(clock: ManualClock) -> None:
+    made = Made(clock)
+    for _ in range(50):
+        made.roster.of(A).failed(pb.Attempt(), limited=False)
+        made.roster.of(B).answered(0.1, clock.now_s)
+    clock.advance(1.0)
+    assert not made.outlook.calm()
+    assert made.outlook.open(A)
+
+
+def test_what_nobody_has_called_does_not_fail_and_stays_unlearnt(clock: ManualClock) -> None:
     made = Made(clock)
     stranger = type(A)("a", "made-up")
-    assert (made.outlook.in_flight(stranger), made.outlook.latency_s(stranger), made.outlook.open(stranger)) == (0, 0.0, False)
+    assert not made.outlook.open(stranger)
     assert made.roster.find(stranger) is None
 
 
-def test_load_is_that_of_the_roster(clock: ManualClock) -> None:
-    made = Made(clock)
-    made.roster.of(A).in_flight = 3
-    made.roster.of(A).began(0.5, clock.now_s)
-    assert (made.outlook.in_flight(A), made.outlook.latency_s(A)) == (3, 0.5)
+def switched(post: Post, *, enabled: bool) -> None:
+    post.set(Standing(enabled=enabled), 0.0, lambda _, __: Never())
+
+
+class Never:
+    """A Timer."""
+
+    def cancel(self) -> None:
+        """Nothing would have happened."""

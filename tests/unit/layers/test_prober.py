@@ -28,7 +28,7 @@ A, B, C = Target("p", "a"), Target("p", "b"), Target("q", "c")
 class Quick:
     """Targets usually answer at once."""
 
-    def usual_s(self, target: Target) -> float:
+    def usual_s(self, target: Target, *, stream: bool) -> float:
         return 0.001
 
 
@@ -111,7 +111,7 @@ async def test_rounds_come_about_every_interval_until_it_is_cancelled(listing: V
 
 
 async def test_only_idle_targets_in_use_are_asked(chatting: Vendors, clock: ManualClock) -> None:
-    chatting.roster.of(A).succeeded(1.0, None, clock.now_s)
+    chatting.roster.of(A).answered(1.0, clock.now_s)
     chatting.roster.of(B).in_flight = 1
     chatting.roster.of(Target("q", "a caller's"))
     await chatting.prober.round()

@@ -16,7 +16,13 @@ def vitals(clock: ManualClock) -> Vitals:
 
 
 def test_a_new_one_says_nothing(vitals: Vitals, clock: ManualClock) -> None:
-    assert (vitals.latency_s, vitals.usual_s(), vitals.counts(), vitals.latency().summary(), vitals.first_token().summary()) == (
+    assert (
+        vitals.latency_s,
+        vitals.usual_s(stream=False),
+        vitals.counts(),
+        vitals.latency().summary(),
+        vitals.first_token().summary(),
+    ) == (
         0,
         None,
         Counts(),
@@ -49,39 +55,53 @@ def test_a_summary_has_the_exact_count_mean_and_maximum() -> None:
 
 def test_usual_is_what_nineteen_of_twenty_take_and_needs_a_few(vitals: Vitals, clock: ManualClock) -> None:
     for _ in range(4):
-        vitals.began(0.1, clock.now_s)
-    assert vitals.usual_s() is None
+        vitals.answered(0.1, clock.now_s)
+    assert vitals.usual_s(stream=False) is None
     for _ in range(92):
-        vitals.began(0.1, clock.now_s)
+        vitals.answered(0.1, clock.now_s)
     for _ in range(4):
-        vitals.began(9.0, clock.now_s)
+        vitals.answered(9.0, clock.now_s)
     clock.advance(1)
-    assert vitals.usual_s() == pytest.approx(0.1, rel=0.2)
-    vitals.began(9.0, clock.now_s)
-    vitals.began(9.0, clock.now_s)
+    assert vitals.usual_s(stream=False) == pytest.approx(0.1, rel=0.2)
+    vitals.answered(9.0, clock.now_s)
+    vitals.answered(9.0, clock.now_s)
     clock.advance(1)
-    assert vitals.usual_s() == pytest.approx(9.0, rel=0.2)
+    assert vitals.usual_s(stream=False) == pytest.approx(9.0, rel=0.2)
 
 
 def test_usual_is_worked_out_once_a_second(vitals: Vitals, clock: ManualClock) -> None:
-    vitals.usual_s()
+    vitals.usual_s(stream=False)
     for _ in range(5):
-        vitals.began(1.0, clock.now_s)
+        vitals.answered(1.0, clock.now_s)
     clock.advance(0.9)
-    assert vitals.usual_s() is None
+    assert vitals.usual_s(stream=False) is None
     clock.advance(0.2)
-    assert vitals.usual_s() == 1.0
+    assert vitals.usual_s(stream=False) == 1.0
+
+
+def test_streams_and_whole_answers_are_usual_each_in_their_own_way(vitals: Vitals, clock: ManualClock) -> None:
+    for _ in range(5):
+        vitals.began(0.5, clock.now_s)
+        vitals.ended(30.0, clock.now_s)
+        vitals.answered(20.0, clock.now_s)
+    assert (vitals.usual_s(stream=True), vitals.usual_s(stream=False)) == (0.5, 20.0)
+    assert (vitals.first_token().count, vitals.latency().count, vitals.latency().max_s) == (5, 10, 30.0)
 
 
 def test_what_is_older_than_the_window_is_forgotten(vitals: Vitals, clock: ManualClock) -> None:
     for _ in range(5):
         vitals.began(1.0, clock.now_s)
-        vitals.succeeded(2.0, 1.0, clock.now_s)
+        vitals.ended(2.0, clock.now_s)
         vitals.failed(pb.Attempt(), limited=False)
     clock.advance(WINDOW_S * 0.89)
-    assert (vitals.counts(), vitals.usual_s()) == (Counts(10, 5, 0), 1.0)
+    assert (vitals.counts(), vitals.usual_s(stream=True)) == (Counts(10, 5, 0), 1.0)
     clock.advance(WINDOW_S * 0.11)
-    assert (vitals.counts(), vitals.usual_s(), vitals.latency().summary(), vitals.first_token().summary()) == (Counts(), None, None, None)
+    assert (vitals.counts(), vitals.usual_s(stream=True), vitals.latency().summary(), vitals.first_token().summary()) == (
+        Counts(),
+        None,
+        None,
+        None,
+    )
     assert (vitals.consecutive_failures, len(vitals.failures)) == (1, 5)  # these are not of the window
 
 
@@ -89,7 +109,7 @@ def test_rate_limits_are_failures_but_no_errors(vitals: Vitals, clock: ManualClo
     vitals.failed(pb.Attempt(), limited=True)
     vitals.failed(pb.Attempt(), limited=False)
     vitals.failed(pb.Attempt(), limited=False)
-    vitals.succeeded(1.0, None, clock.now_s)
+    vitals.answered(1.0, clock.now_s)
     assert (vitals.counts(), vitals.counts().error_rate, vitals.consecutive_failures) == (Counts(4, 3, 1), 0.5, 0)
 
 

@@ -55,8 +55,16 @@ class Office:
         self.breakers = Breakers(BreakerSettings(consecutive_failures=2), self.clock, Chance(), [FAST, SLOW])
         places = {"acme": Place("openai", "https://api.acme.example:443", 64)}
         self.kept: list[tuple[str, Standing]] = []
+        self.revived: list[str] = []  # providers whose keys are tried again
         self.desk = Desk(
-            self.roster, self.breakers, places, clock=self.clock, later=self.timers.later, keep=self._keep, instance_id="srv-1"
+            self.roster,
+            self.breakers,
+            places,
+            clock=self.clock,
+            later=self.timers.later,
+            keep=self._keep,
+            revive=self.revived.append,
+            instance_id="srv-1",
         )
         self.audited: list[tuple[str, Mapping[str, str]]] = []
         self.service = ProviderService(self.desk, lambda *event: self.audited.append(event))
@@ -66,7 +74,12 @@ class Office:
         self.kept.append((name, standing))
 
     def succeed(self, target: Target, took_s: float = 1.0, first_s: float | None = None) -> None:
-        self.roster.of(target).succeeded(took_s, first_s, self.clock.now_s)
+        vitals = self.roster.of(target)
+        if first_s is None:
+            vitals.answered(took_s, self.clock.now_s)
+        else:
+            vitals.began(first_s, self.clock.now_s)
+            vitals.ended(took_s, self.clock.now_s)
         self.breakers.enter(target, 1e9).settle(Verdict.WELL)
 
     def fail(self, target: Target, *, limited: bool = False) -> None:
@@ -194,8 +207,10 @@ async def test_resetting_closes_one_breaker_or_all_and_is_audited(office: Office
     response = await office.service.ResetBreaker(request, office.exchange)
     assert [target.breaker.state for target in response.provider.targets] == [admin.BREAKER_STATE_CLOSED, admin.BREAKER_STATE_OPEN]
     assert (response.instance_id, office.exchange.request_id) == ("srv-1", "mine")
+    assert office.revived == []
     await office.service.ResetBreaker(admin.ResetBreakerRequest(name="acme"), office.exchange)
     assert not office.breakers.open(SLOW)
+    assert office.revived == ["acme"]
     assert office.audited[0] == (
         "breaker.reset",
         {"principal": "ops", "request_id": "mine", "provider": "acme", "model": "fast", "reason": "they fixed it"},
