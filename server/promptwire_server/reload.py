@@ -12,7 +12,7 @@ from promptwire_server.config.settings import Settings
 from promptwire_server.layers import names
 
 LOOK_S = 2.0  # how often the file is looked at: a person who has saved it waits no longer
-_LASTING = ("server", "state_dir", "logs", "usage")  # sections that hold for the life of the process
+_LASTING = ("server", "state_dir", "logs", "usage", "stores")  # sections that hold for the life of the process
 
 Read = Callable[[], Settings]  # blocks; raises ConfigError
 Apply = Callable[[Settings], Awaitable[None]]  # raises ConfigError, ValueError and OSError, and has changed nothing then

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from promptwire_server.config.credentials import LOGINS, credentials
 from promptwire_server.config.fault import dotted
+from promptwire_server.config.limits import limit_faults
 from promptwire_server.config.model import File, Server
 from promptwire_server.config.providers import Script
 from promptwire_server.config.remotes import FILES, provider_keys, provider_tls, remotes
@@ -158,6 +159,11 @@ def times_fit(file: File) -> Iterator[Finding]:
         yield ("resilience", "breaker", "probe_cap"), f"must not be less than probe_after ({duration_text(breaker.probe_after_s)})"
 
 
+def limits_fit(file: File) -> Iterator[Finding]:
+    """Limits of callers have unique names, and limit something."""
+    yield from limit_faults(file.limits)
+
+
 def too_short(length: int) -> str:
     """That an API key can be guessed."""
     return f"is too easy to guess with {length} characters; use at least {MIN_KEY_CHARACTERS}, e.g. from `openssl rand -hex 24`"
@@ -180,6 +186,7 @@ CHECKS: tuple[tuple[frozenset[str], Check], ...] = (
     (frozenset({"providers", "auth"}), stores_are_known),
     (frozenset({"secrets", "auth", "providers"}), vault_opens),
     (frozenset({"resilience"}), times_fit),
+    (frozenset({"limits"}), limits_fit),
 )
 
 

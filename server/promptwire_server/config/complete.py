@@ -1,5 +1,6 @@
 """From a valid file to Settings: secret files read, defaults that depend on other keys filled in, names resolved."""
 
+import difflib
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -8,6 +9,7 @@ from promptwire_server.config.aliases import check_aliases
 from promptwire_server.config.check import MIN_KEY_CHARACTERS, too_short
 from promptwire_server.config.environment import read_secret
 from promptwire_server.config.fault import Fault
+from promptwire_server.config.limits import idle_limits
 from promptwire_server.config.model import ApiKey, Auth, File, Server
 from promptwire_server.config.providers import Custom, Echo, Provider, Remote
 from promptwire_server.config.routing import Alias
@@ -46,12 +48,15 @@ class Completion:
             logs=self._file.logs,
             cache=self._file.cache,
             tenants=dict(self._file.tenants),
+            limits=tuple(self._file.limits),
+            stores=self._file.stores,
             resilience=self._file.resilience,
             secrets=self._file.secrets,
+            holds=self._file.holds,
             usage=self._file.usage,
             model_facts=dict(self._file.model_facts),
             path=path,
-            notices=(*notices, *self._unused_facts(providers)),
+            notices=(*notices, *self._unused_facts(providers), *self._idle_limits()),
             origins=dict(self._tree.origins),
         )
 
@@ -136,6 +141,12 @@ class Completion:
             if problem := _problem(name, providers, {}):
                 yield f"model_facts is of no use: {problem}"
 
+    def _idle_limits(self) -> Iterable[str]:
+        """Limits of callers that do not exist. No fault: they may come; and certificates name callers that nobody has listed."""
+        if self._file.server.tls.client_ca_file is not None or not self._file.auth.api_keys:
+            return []
+        return idle_limits(self._file.limits, {key.name: key.tenant or "" for key in self._file.auth.api_keys})
+
     def _default_model(self, providers: Mapping[str, Provider]) -> str:
         if self._file.default_model:
             return self._file.default_model
@@ -178,13 +189,22 @@ def _no_address(name: str, vendor: Vendor | None) -> str:
     return f"is required, since each account at {vendor.name} has an address of its own{variable}"
 
 
+def _example(model: str, providers: Mapping[str, Provider]) -> str:
+    """A name of the right shape that may well be the one that is meant."""
+    return f"{next(iter(providers), 'openai')}/{model.strip('/') or 'gpt-4o-mini'}"
+
+
 def _problem(model: str, providers: Mapping[str, Provider], aliases: Mapping[str, Alias]) -> str:
     """What is wrong with a model's name; empty when nothing is."""
     if model in aliases:
         return ""
     name, slash, rest = model.partition("/")
     if not slash or not rest:
-        return f'"{model}" is neither an alias of `models` nor "provider/model"' if aliases else f'"{model}" must be "provider/model"'
+        if not aliases:
+            return f'"{model}" must be "provider/model", such as "{_example(model, providers)}"'
+        near = difflib.get_close_matches(model, aliases, n=1)
+        hint = f'; did you mean "{near[0]}"?' if near else ""
+        return f'"{model}" is neither an alias of `models` nor "provider/model"{hint}'
     provider = providers.get(name)
     if provider is None:
         return f'"{model}": no provider is called "{name}"; there are {", ".join(sorted(providers)) or "none"}'

@@ -6,12 +6,15 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from promptwire_server.config.admission import Admission, Tenant
+from promptwire_server.config.limits import Limit
 from promptwire_server.config.model_facts import ModelFacts, ModelName
+from promptwire_server.config.money import Holds
 from promptwire_server.config.providers import Provider
 from promptwire_server.config.resilience import Resilience
 from promptwire_server.config.routing import Alias, AliasTarget, as_alias
 from promptwire_server.config.secret_stores import Secrets
 from promptwire_server.config.section import Bytes, Listen, Name, Seconds, SecretText, Section
+from promptwire_server.config.stores import Stores
 from promptwire_server.config.units import Address
 
 _MIN_KEY_CHARACTERS = 20  # an API key of fewer characters can be guessed
@@ -193,11 +196,11 @@ class Cache(Section):
 
 
 class Usage(Section):
-    """What is written down about every question."""
+    """What is written down about every attempt."""
 
     journal: bool = Field(
         True,  # noqa: FBT003 - pydantic's first parameter is the default
-        description="Keep one row a question in state_dir: who asked which model, how it ended, tokens, cost. No prompts, no answers.",
+        description="Keep the ledger in state_dir: who asked which model, how each attempt ended, tokens, cost. No prompts, no answers.",
         examples=[True],
     )
 
@@ -244,7 +247,14 @@ class File(Section):
     tenants: dict[Name, Tenant] = Field(
         default_factory=dict, description="What holds for single tenants, by name.", examples=[{"shop": {"weight": 2.0}}]
     )
+    limits: list[Limit] = Field(
+        default_factory=list,
+        description="How often callers may ask, and how much at once.",
+        examples=[[{"name": "search-team", "per": "key", "match": {"tenant": "search"}, "requests_per_minute": 600, "concurrency": 32}]],
+    )
+    stores: Stores = Field(Stores.model_validate({}), description="Where state is kept that several replicas share.")
     resilience: Resilience = Field(Resilience.model_validate({}), description="How failures of providers are met.")
     cache: Cache = Field(Cache.model_validate({}), description="Whether the same question is answered from memory.")
-    usage: Usage = Field(Usage.model_validate({}), description="What is written down about every question.")
+    holds: Holds = Field(Holds.model_validate({}), description="How money is set aside for calls that hard budgets count.")
+    usage: Usage = Field(Usage.model_validate({}), description="What is written down about every attempt.")
     logs: Logs = Field(Logs.model_validate({}), description="What is written to standard error.")

@@ -27,6 +27,16 @@ def _secret(value: object) -> Secret:
     return Credential(Reference("file", value.file), text) if isinstance(value, FileText) else Secret(text)
 
 
+def as_secret(value: object) -> Secret:
+    """A secret, or where one is kept, as people write it. Raises ValueError."""
+    return _secret(value)
+
+
+def shown_secret(secret: Secret) -> str:
+    """What people may see of it."""
+    return _shown(secret)
+
+
 def _plain_secret(value: object) -> Secret:
     secret = _secret(value)
     if isinstance(secret, Credential) and not secret.known:

@@ -5,12 +5,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from promptwire_server.config.admission import Tenant
+from promptwire_server.config.limits import Limit
 from promptwire_server.config.model import Auth, Cache, Logs, Server, Usage
 from promptwire_server.config.model_facts import ModelFacts
+from promptwire_server.config.money import Holds
 from promptwire_server.config.providers import Provider
 from promptwire_server.config.resilience import Resilience
 from promptwire_server.config.routing import Alias
 from promptwire_server.config.secret_stores import Secrets
+from promptwire_server.config.stores import Stores
 
 KeyPath = tuple[str, ...]  # e.g. ("auth", "api_keys", "0", "key")
 
@@ -40,8 +43,11 @@ class Settings:
     providers: Mapping[str, Provider]  # those switched on, `echo` among them unless switched off
     logs: Logs
     cache: Cache = field(default_factory=lambda: Cache.model_validate({}))
+    holds: Holds = field(default_factory=lambda: Holds.model_validate({}))
     usage: Usage = field(default_factory=lambda: Usage.model_validate({}))
     tenants: Mapping[str, Tenant] = field(default_factory=dict)
+    limits: tuple[Limit, ...] = ()
+    stores: Stores = field(default_factory=lambda: Stores.model_validate({}))
     resilience: Resilience = field(default_factory=lambda: Resilience.model_validate({}))
     secrets: Secrets = field(default_factory=lambda: Secrets.model_validate({}))
     model_facts: Mapping[str, ModelFacts] = field(default_factory=dict)  # by "provider/model"

@@ -19,8 +19,12 @@ def dump(settings: Settings) -> str:
         models=dict(settings.models),
         model_facts=dict(settings.model_facts),
         providers=dict(settings.providers) if "echo" in settings.providers else {**settings.providers, "echo": None},
+        tenants=dict(settings.tenants),
+        limits=list(settings.limits),
+        stores=settings.stores,
         resilience=settings.resilience,
         cache=settings.cache,
+        holds=settings.holds,
         usage=settings.usage,
         logs=settings.logs,
     )

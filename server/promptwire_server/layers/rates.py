@@ -143,7 +143,7 @@ class RateLimit:
         name = answer.key[0]
         self._refused.by_limit[name] += 1
         message = (
-            f'the limit "{name}" allows {self._limits[name].words(answer.key[1])}; {answer.used} are used now; '
+            f'the limit "{name}" allows {self._limits[name].words(answer.key[1])}; {answer.used} used now; '
             f"try again in {answer.retry_after_s:.3g} s"
         )
         facts = {"subject": name, "limit": name, "kind": answer.key[1], "used": str(answer.used), "most": str(answer.most)}

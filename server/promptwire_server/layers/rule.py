@@ -32,11 +32,11 @@ class Limit:
         """How much of a kind it allows, for people."""
         match kind:
             case "requests":
-                return f"{self.requests_per_minute} requests a minute{f', {self.burst} at once' if self.burst else ''}"
+                return f"{_counted(self.requests_per_minute, 'request')} a minute{f', {self.burst} at once' if self.burst else ''}"
             case "tokens":
-                return f"{self.tokens_per_minute} tokens a minute"
+                return f"{_counted(self.tokens_per_minute, 'token')} a minute"
             case _:
-                return f"{self.concurrency} calls at the same time"
+                return f"{_counted(self.concurrency, 'call')} at the same time"
 
     def part(self, parts: int) -> "Limit":
         """An equal part of it, for one of so many processes that do not know of each other; never less than one."""
@@ -109,6 +109,10 @@ class Rules:
         for rule in self._rules:
             rule.add(values, taking)
         return taking
+
+
+def _counted(number: int | None, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _part(number: int | None, parts: int) -> int | None:
