@@ -38,6 +38,7 @@ class Office:
             clock=lasting.clock,
             later=asyncio.get_running_loop().call_later,
             keep=self._board.keep,
+            revive=lasting.keys.revive,
             instance_id=instance_id,
         )
         self.service = ProviderService(self._desk, self._audit)

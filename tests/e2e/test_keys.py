@@ -1,5 +1,8 @@
 """A server with several keys of one provider, and with limits: what callers see of an account that is empty, or used up."""
 
+import asyncio
+import os
+import signal
 import time
 
 import pytest
@@ -29,6 +32,30 @@ async def test_with_one_empty_account_of_two_calls_succeed(serve: Serve, fake: F
     assert answers[0].attempts[0].failure.reason == pb.ERROR_REASON_UPSTREAM_ACCOUNT
     assert len(await fake.aledger(key_sha256=secret(empty))) == 1
     assert len(await fake.aledger(key_sha256=secret(good), ended=5)) == 5
+    assert marker not in server.log.text
+
+
+async def test_a_key_that_died_is_told_of_counted_and_still_dead_in_the_next_configuration(
+    serve: Serve, fake: FakeProvider, marker: str
+) -> None:
+    empty, good = f"sk-{marker}-empty~status=429;code=insufficient_quota", f"sk-{marker}-good"
+    config = {"providers": {"fake": process.openai(fake.base_url, empty, api_keys=[good]), "echo": {"kind": "echo"}}}
+    server = serve(config)
+    async with Promptwire(server.target) as client:
+        await client.chat("Say one.", model="fake/fake")
+        (told,) = await asyncio.to_thread(server.log.wait, "key.changed")
+        assert (told["provider"], told["number"], told["state"], told["for_s"], told["level"]) == ("fake", 1, "dead", 30.0, "warning")
+        assert "account" in told["error"]
+        server.rewrite({**config, "models": {"fast": "fake/fake"}})
+        os.kill(server.pid, signal.SIGHUP)
+        await asyncio.to_thread(server.log.wait, "config.reloaded")
+        assert len((await client.chat("Say two.", model="fast")).attempts) == 1
+        metrics = server.metrics()
+        await client.admin.reset_breaker("fake", reason="it was paid")
+        assert [line["state"] for line in await asyncio.to_thread(server.log.wait, "key.changed", count=2)] == ["dead", "working"]
+    assert len(await fake.aledger(key_sha256=secret(empty))) == 1
+    states = {state: metrics.sum("promptwire_provider_keys", provider="fake", state=state) for state in ("working", "resting", "dead")}
+    assert states == {"working": 1, "resting": 0, "dead": 1}
     assert marker not in server.log.text
 
 

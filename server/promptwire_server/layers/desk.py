@@ -39,7 +39,7 @@ class Place:
 class Desk:
     """Of this process."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the office has as many parts
         self,
         roster: Roster,
         breakers: Breakers,
@@ -48,12 +48,15 @@ class Desk:
         clock: Clock,
         later: Later,
         keep: Keep,
+        revive: Callable[[str], None] = lambda name: None,  # noqa: ARG005 - the shape
         instance_id: str,
     ) -> None:
+        """`revive` lets the keys of a provider be tried again whose accounts were refused."""
         self.instance_id = instance_id
         self._places = places
         self._standings: dict[str, Standing] = {}  # all that are kept, also of providers that are not there now
         self._keep = keep
+        self._revive = revive
         self._setting = asyncio.Lock()
         self._roster = roster
         self._breakers = breakers
@@ -74,12 +77,14 @@ class Desk:
         return self._shown(self._roster.configured(name))
 
     def reset(self, name: str, model: str) -> None:
-        """Close the breakers of a provider, or of one model of it. Raises NotFound."""
+        """Close the breakers of a provider, or of one model of it; of a provider as a whole, try its keys again. Raises NotFound."""
         self._roster.configured(name)
         if model and self._roster.find(Target(name, model)) is None:
             known = ", ".join(target.model for target, _ in self._targets(name)) or "none"
             raise NotFound(f'{name} has no model "{model[:128]}" that configuration names or that was called; it has {known}'[:512])
         self._breakers.reset(name, model)
+        if not model:
+            self._revive(name)
 
     async def set_enabled(self, name: str, *, enabled: bool, reason: str, drain_s: float | None) -> None:
         """Use a provider or not; of what is under way then, end what is left after `drain_s`; None: let it end. Raises NotFound."""

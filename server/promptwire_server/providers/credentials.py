@@ -36,6 +36,11 @@ class KeyRing:
         counted = Counter(key.state(now_s) for key in self.keys)
         return {"working": counted["working"], "resting": counted["resting"], "dead": counted["dead"]}
 
+    def revive(self) -> None:
+        """Those whose account was refused may be tried again at once."""
+        for key in self.keys:
+            key.works()
+
     def close(self) -> None:
         """They are out of use, as far as this ring goes."""
         self._known.leave(self.provider, self)

@@ -8,6 +8,7 @@ from promptwire_server.providers.keys import KeyNews, Keys, KeyState, Record
 from promptwire_server.providers.upstream import sendable
 
 REST_S = 1.0  # after a refusal that does not say how long: the others go first meanwhile
+_TOLD_S = 1.0  # shorter rests are nobody's concern: with little left, some vendors' keys have one after each answer
 _OUT_S = 30.0  # after the first failure of an account; twice as long after each further one
 _LONGEST_OUT_S = 3600.0
 _MOST_DEATHS = 16  # that are counted: the longest time is reached long before
@@ -110,7 +111,7 @@ class Key:
             if len(record.rests) >= _MOST_MODELS:
                 record.rests.clear()
         record.rests[model] = max(now_s + seconds, record.rests.get(model, now_s))
-        if not rested and seconds > 0:
+        if not rested and seconds >= _TOLD_S:
             self._report("resting", seconds, model=model)
 
     def _look(self) -> Record:

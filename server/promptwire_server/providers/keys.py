@@ -50,6 +50,10 @@ class Ring(Protocol):
         """How many are in each state."""
         ...
 
+    def revive(self) -> None:
+        """Those whose account was refused may be tried again at once."""
+        ...
+
 
 class Keys:
     """The records of all secrets in use, and who uses them."""
@@ -76,6 +80,11 @@ class Keys:
         """These no longer are, unless others have taken their place."""
         if self._rings.get(provider) is ring:
             del self._rings[provider]
+
+    def revive(self, provider: str) -> None:
+        """An operator says that its accounts are in order: their keys may be tried again at once."""
+        if (ring := self._rings.get(provider)) is not None:
+            ring.revive()
 
     def counts(self) -> Iterator[tuple[str, KeyState, int]]:
         """How many keys of each provider are in each state, by provider."""

@@ -8,7 +8,7 @@ from promptwire_server.core.clock import Chance, ManualClock
 from promptwire_server.layers.breaker import BreakerSettings
 from promptwire_server.layers.breakers import Breakers
 from promptwire_server.layers.exposition import merge, render
-from promptwire_server.layers.gauges import TargetGauges
+from promptwire_server.layers.gauges import KeyGauges, TargetGauges
 from promptwire_server.layers.roster import Roster
 from promptwire_server.layers.verdict import Verdict
 
@@ -70,3 +70,13 @@ def test_of_several_workers_the_worst_breaker_counts_and_calls_are_added_up(numb
     text = merge([render(each.registry.collect()) for each in (numbers, other)])
     assert 'promptwire_breaker_state{provider="p",model="named"} 2' in text
     assert 'promptwire_target_in_flight{provider="p",model="named"} 4' in text
+
+
+def test_keys_are_counted_by_provider_and_state() -> None:
+    registry = CollectorRegistry(auto_describe=False)
+    counts = [("p", "working", 2), ("p", "dead", 1)]
+    registry.register(KeyGauges(lambda: counts))
+    text = render(registry.collect())
+    assert 'promptwire_provider_keys{provider="p",state="working"} 2' in text
+    counts.clear()
+    assert "promptwire_provider_keys{" not in render(registry.collect())

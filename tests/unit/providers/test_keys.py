@@ -134,6 +134,15 @@ async def test_what_becomes_of_a_key_is_told_once(configured: Configured) -> Non
     ]
 
 
+async def test_an_operator_may_have_keys_tried_again_at_once(configured: Configured) -> None:
+    await configured.call(configured.ring, k1=account())
+    configured.keys.revive("other")
+    assert await configured.call(configured.ring) == ["2"]
+    configured.keys.revive("openai")
+    assert configured.news[-1] == KeyNews("openai", 1, "working")
+    assert await configured.call(configured.ring) == ["1"]
+
+
 async def test_keys_are_counted_by_their_state(configured: Configured) -> None:
     assert configured.counted() == {("openai", "working"): 2}
     await configured.call(configured.ring, k1=limited(7.0))
