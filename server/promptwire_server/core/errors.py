@@ -7,10 +7,12 @@
     │   ├── TooLarge                a message, its metadata or a prompt is over a limit
     │   ├── ContextTooLong          the prompt does not fit the model
     │   ├── CredentialInvalid       no credential, or a bad one
+    │   ├── RequestIdReused         the same id was used for another request
     │   ├── PolicyDenied            a good credential that may not do this
     │   ├── NotFound                absent, or somebody else's
     │   ├── CapabilityMissing       the model cannot do what was asked for
     │   └── Disabled                the server does not offer this
+    ├── RequestInProgress       the same request is being answered elsewhere
     ├── CapacityError           not now
     │   ├── Overloaded              shed
     │   ├── Draining                this server is going away
@@ -162,6 +164,20 @@ class CredentialInvalid(CallerError):
 
     code = Code.UNAUTHENTICATED
     reason = pb.ERROR_REASON_CREDENTIAL_INVALID
+
+
+class RequestIdReused(CallerError):
+    """The request_id was used for a request with another body."""
+
+    reason = pb.ERROR_REASON_REQUEST_ID_REUSED
+
+
+class RequestInProgress(PromptwireError):
+    """The request with this request_id is being answered, and it is not known when that ends; the same id gets its answer later."""
+
+    code = Code.ABORTED
+    reason = pb.ERROR_REASON_REQUEST_IN_PROGRESS
+    retryable = True
 
 
 class PolicyDenied(CallerError):

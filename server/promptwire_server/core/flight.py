@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from copy import copy
 from typing import Generic, TypeVar
 
-from promptwire_server.core.errors import DeadlineExceeded, Draining
+from promptwire_server.core.errors import DeadlineExceeded, Draining, PromptwireError
 
 Item = TypeVar("Item")
 
@@ -85,7 +85,7 @@ class Flight(Generic[Item]):
     def check(self) -> None:
         """Raise what the work raised: each caller's is its own, since raising writes into an error."""
         if self.error is not None:
-            raise copy(self.error)
+            raise copy(self.error) if isinstance(self.error, PromptwireError) else self.error
 
     def at(self, position: int) -> Item | None:
         """The item at a position that no seat has passed yet; None where there is none yet."""

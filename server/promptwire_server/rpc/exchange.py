@@ -50,10 +50,14 @@ class Exchange(Protocol):
         """Go by the client's own request id from here on, in errors too."""
         ...
 
+    def mark(self, key: str, value: str) -> None:
+        """Say this at the end too, as trailing metadata of an answer that was given."""
+        ...
+
     async def send(self, message: Message) -> None:
         """Send one message of a stream. Waits while the reader is slow; raises CallCancelled when it is gone."""
         ...
 
 
-# One RPC method of a servicer: a unary one returns the response, a streaming one sends and returns None.
-Method = Callable[[Message, Exchange], Awaitable[Message | None]]
+# One RPC method of a servicer: a unary one returns the response, as a message or as its bytes; a streaming one sends and returns None.
+Method = Callable[[Message, Exchange], Awaitable[Message | bytes | None]]

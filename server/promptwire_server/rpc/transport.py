@@ -125,6 +125,10 @@ class GrpcExchange:
         """Go by the client's own request id."""
         self._request_id = request_id
 
+    def mark(self, key: str, value: str) -> None:
+        """Send trailing metadata."""
+        self._context.set_trailing_metadata(((key, value),))
+
     async def send(self, message: Message) -> None:
         """Write one message; what the reader does not take in time is the watchdog's business."""
         self.blocked_since_s = self._edge.clock.monotonic()
@@ -214,7 +218,8 @@ class Transport:
         try:
             if isinstance(request, Malformed):
                 raise InvalidRequest(f"the request does not parse: {_MALFORMED}")  # noqa: TRY301 - mapped below like all others
-            response = serialize(await run(request, exchange))
+            answer = await run(request, exchange)
+            response = answer if isinstance(answer, bytes) else serialize(answer)
             if response is not None and len(response) > self._edge.max_response_bytes:
                 raise _too_large(len(response), self._edge.max_response_bytes)  # noqa: TRY301 - as above
         except PromptwireError as error:

@@ -19,9 +19,13 @@ class FakeExchange:
     arrival_s: float = 0.0
     trail: Trail = field(default_factory=Trail)
     messages: list[Message] = field(default_factory=list)
+    marks: dict[str, str] = field(default_factory=dict)
 
     def rename(self, request_id: str) -> None:
         self.request_id = request_id
+
+    def mark(self, key: str, value: str) -> None:
+        self.marks[key] = value
 
     async def send(self, message: Message) -> None:
         self.messages.append(message)

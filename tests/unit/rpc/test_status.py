@@ -24,6 +24,8 @@ TABLE = {
     errors.TooLarge: ("RESOURCE_EXHAUSTED", "TOO_LARGE", "-1", []),
     errors.ContextTooLong: ("INVALID_ARGUMENT", "CONTEXT_TOO_LONG", "-1", []),
     errors.CredentialInvalid: ("UNAUTHENTICATED", "CREDENTIAL_INVALID", "-1", []),
+    errors.RequestIdReused: ("INVALID_ARGUMENT", "REQUEST_ID_REUSED", "-1", []),
+    errors.RequestInProgress: ("ABORTED", "REQUEST_IN_PROGRESS", "1000", ["RetryInfo"]),
     errors.PolicyDenied: ("PERMISSION_DENIED", "POLICY_DENIED", "-1", []),
     errors.NotFound: ("NOT_FOUND", "NOT_FOUND", "-1", []),
     errors.CapabilityMissing: ("FAILED_PRECONDITION", "CAPABILITY_MISSING", "-1", []),

@@ -70,4 +70,13 @@ CREATE TABLE alerts (
 ) STRICT, WITHOUT ROWID;
 """
 
-MIGRATIONS: Final = (_FIRST, _LEDGER + _BUDGETS)
+# Requests by the client's own ids, while they are answered and for a while after.
+_REQUESTS = """
+CREATE TABLE requests (
+    tenant TEXT NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL, owner TEXT NOT NULL, expires_us INTEGER NOT NULL, outcome BLOB,
+    PRIMARY KEY (tenant, name)
+) STRICT;
+CREATE INDEX requests_by_end ON requests (expires_us);
+"""
+
+MIGRATIONS: Final = (_FIRST, _LEDGER + _BUDGETS, _REQUESTS)
