@@ -1,6 +1,7 @@
 """Sharing: what all replicas have in common, by the settings: the connection to Redis, limits of callers, and what is told of both."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -14,8 +15,9 @@ from promptwire_server.layers.rule import DIMENSIONS, Limit
 from promptwire_server.stores import memory_rates
 from promptwire_server.stores.redis import rates as redis_rates
 from promptwire_server.stores.redis.connection import NAME, Redis, RedisSettings
-from promptwire_server.stores.redis.fitness import fitness
+from promptwire_server.stores.redis.fitness import Fitness, fitness
 
+_ASKED = 3  # times at start; so many failures in a row, and a server is known to be down
 Log = Callable[[str, str, Mapping[str, str]], None]  # level, event, fields
 
 
@@ -39,11 +41,13 @@ class Sharing(Collector):
         """
         if self.redis is None:
             return
-        try:
-            found = await fitness(self.redis)
-        except StoreDown as error:
-            self._log("warning", names.STORE_DOWN, {"store": NAME, "error": str(error)})
-            return
+        for _ in range(_ASKED):  # if it does not answer, that is logged by then, and calls need not find out
+            with suppress(StoreDown):
+                self._judge(await fitness(self.redis))
+                return
+
+    @staticmethod
+    def _judge(found: Fitness) -> None:
         if problems := found.problems():
             raise RuntimeError(f"stores.redis cannot be used: {'; '.join(problems)}")
 
