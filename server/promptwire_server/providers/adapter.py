@@ -23,7 +23,7 @@ from promptwire_server.providers.failed import failed
 from promptwire_server.providers.json_value import Json, JsonObject, too_deep
 from promptwire_server.providers.key import Key
 from promptwire_server.providers.limits_headers import rate_limits
-from promptwire_server.providers.reading import Listener, Reading
+from promptwire_server.providers.reading import Reading
 from promptwire_server.providers.upstream import Answer as Response
 from promptwire_server.providers.upstream import Bounds, Request, Stream, Upstream
 
@@ -212,19 +212,14 @@ class Adapter:
                 response = answer.whole(self._object(await _read(stream, self._bounds.body_bytes)))
                 attempt.answered()
                 return Reply.whole(response)
-            reading = Reading(stream, self._dialect.parser(self._bounds), answer, attempt, self._listener(answer.model, key))
+            listener = None if self._ring is None or key is None else self._ring.listener(key, answer.model)
+            reading = Reading(stream, self._dialect.parser(self._bounds), answer, attempt, listener)
             first = await reading.first()
             opened = True
             return Reply(reading.batches(first), release=reading.release, partial=answer.partial)
         finally:
             if not opened:
                 stream.close()
-
-    def _listener(self, model: str, key: Key | None) -> Listener | None:
-        """Who hears what breaks an answer that has begun: the ring then knows of a limit or an empty account as if it had not."""
-        if self._ring is None or key is None:
-            return None
-        return partial(self._ring.hear, key, model, self._clock.monotonic())
 
     def _refused(self, found: Response, model: str, key: Key | None) -> PromptwireError:
         error = self._dialect.refused(Refusal(found.status, found.headers, found.body, model, self._clock.time()))

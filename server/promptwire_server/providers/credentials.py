@@ -7,13 +7,15 @@ use for a while that grows. Neither is the provider's failure: the next credenti
 import itertools
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import TypeVar
 
 from promptwire_server.core.call import Trail
 from promptwire_server.core.errors import Origin, PromptwireError, UpstreamAccount, UpstreamKey, UpstreamRateLimited
 from promptwire_server.core.secret import Secret
-from promptwire_server.providers.key import REST_S, UNSENDABLE, Key
+from promptwire_server.providers.key import REST_S, UNSENDABLE, Asked, Key
 from promptwire_server.providers.keys import Keys, KeyState
+from promptwire_server.providers.reading import Listener
 
 T = TypeVar("T")
 
@@ -39,7 +41,7 @@ class KeyRing:
     def revive(self) -> None:
         """Those whose account was refused may be tried again at once."""
         for key in self.keys:
-            key.works()
+            key.revive()
 
     def close(self) -> None:
         """They are out of use, as far as this ring goes."""
@@ -56,23 +58,26 @@ class KeyRing:
         while True:
             now_s = self._clock.monotonic()
             key = self._next(model, tried, now_s)
-            key.ask(next(self._turns), now_s)
+            asked = key.ask(next(self._turns), now_s)
             tried.append(key)
             try:
                 result = await ask(key)
             except (UpstreamAccount, UpstreamRateLimited) as error:
-                self._refused(key, model, error, now_s)
+                self._refused(key, asked, model, error)
                 if not self._another(error, model, tried, trail):
                     raise self._standing(error, model) from None
             else:
-                key.works()
+                key.works(asked)
                 return result
 
-    def hear(self, key: Key, model: str, asked_s: float, error: PromptwireError) -> PromptwireError:
-        """An answer that had begun with this key broke off: the error, as it stands with all the keys there are."""
+    def listener(self, key: Key, model: str) -> Listener:
+        """Who hears what breaks off an answer that begins now with this key; gives the error as it stands with all the keys there are."""
+        return partial(self._hear, key, key.under_way(self._clock.monotonic()), model)
+
+    def _hear(self, key: Key, asked: Asked, model: str, error: PromptwireError) -> PromptwireError:
         if not isinstance(error, UpstreamAccount | UpstreamRateLimited):
             return error
-        self._refused(key, model, error, asked_s)
+        self._refused(key, asked, model, error)
         return self._standing(error, model)
 
     def _next(self, model: str, tried: Sequence[Key], now_s: float) -> Key:
@@ -88,12 +93,12 @@ class KeyRing:
         return key
 
     def _free(self, model: str, tried: Sequence[Key], now_s: float) -> list[Key]:
-        return [key for key in self.keys if key not in tried and not key.out_s(now_s) and not key.rest_s(model, now_s)]
+        return [key for key in self.keys if key.free(model, now_s) and key not in tried]
 
-    def _refused(self, key: Key, model: str, error: PromptwireError, asked_s: float) -> None:
+    def _refused(self, key: Key, asked: Asked, model: str, error: PromptwireError) -> None:
         now_s = self._clock.monotonic()
         if isinstance(error, UpstreamAccount):
-            key.dies(asked_s, now_s, error.message)
+            key.dies(asked, now_s, error.message)
         else:
             key.rests(model, REST_S if error.retry_after_s is None else error.retry_after_s, now_s)
 

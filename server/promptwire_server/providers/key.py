@@ -1,6 +1,7 @@
 """Key: one of a provider's credentials, and whether the vendor would let it in."""
 
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from promptwire_server.core.limits import BELIEVED_S, RateLimits
 from promptwire_server.core.secret import Secret
@@ -15,6 +16,13 @@ _MOST_DEATHS = 16  # that are counted: the longest time is reached long before
 _RECENT_S = 60.0  # a key that was limited within this time comes after those that were not
 _MOST_MODELS = 1024  # that one key rests for; callers choose their names
 UNSENDABLE = "has characters that cannot be sent in a header; correct the secret"
+
+
+class Asked(NamedTuple):
+    """A request that has gone out with a key."""
+
+    record: Record  # of the value that it showed: the secret may be another one when the answer comes
+    at_s: float
 
 
 class Key:
@@ -49,6 +57,11 @@ class Key:
         self._look()
         return self._sendable
 
+    def free(self, model: str, now_s: float) -> bool:
+        """It may be asked now."""
+        record = self._look()
+        return self._sendable and record.out_until_s <= now_s and record.rests.get(model, now_s) <= now_s
+
     def out_s(self, now_s: float) -> float:
         """Seconds until its account may be tried again; 0: now; endless while it cannot be sent."""
         if not self.sendable:
@@ -62,7 +75,7 @@ class Key:
 
     def limited_lately(self, now_s: float) -> bool:
         """The vendor limited it a short while ago."""
-        return now_s - self._look().limited_s < _RECENT_S
+        return now_s - self._record.limited_s < _RECENT_S
 
     def state(self, now_s: float) -> KeyState:
         """How it is. One whose account is found out about is dead until that is known."""
@@ -71,29 +84,38 @@ class Key:
             return "dead"
         return "resting" if any(until_s > now_s for until_s in record.rests.values()) else "working"
 
-    def ask(self, turn: int, now_s: float) -> None:
+    def ask(self, turn: int, now_s: float) -> Asked:
         """It goes out. One that was out of use does so alone, until it is known how that went."""
         self.turn = turn
         record = self._look()
         if record.deaths:
             record.out_until_s = max(record.out_until_s, now_s + _OUT_S)
+        return Asked(record, now_s)
 
-    def works(self) -> None:
+    def under_way(self, now_s: float) -> Asked:
+        """As if it went out only now."""
+        return Asked(self._record, now_s)
+
+    def works(self, asked: Asked) -> None:
         """The vendor let it in."""
-        record = self._look()
-        if record.deaths:
-            record.deaths, record.out_until_s = 0, float("-inf")
-            self._report("working")
+        if asked.record.deaths:
+            self._revive(asked.record)
 
-    def dies(self, asked_s: float, now_s: float, error: str = "") -> None:
+    def revive(self) -> None:
+        """Its account is said to be in order."""
+        if self._look().deaths:
+            self._revive(self._record)
+
+    def dies(self, asked: Asked, now_s: float, error: str = "") -> None:
         """Its account is broken. Requests that were under way when that was found out say nothing new."""
-        record = self._look()
-        if asked_s < record.died_s:
+        record = asked.record
+        if asked.at_s < record.died_s:
             return
         for_s = min(_LONGEST_OUT_S, _OUT_S * 2**record.deaths)
         record.out_until_s, record.died_s = now_s + for_s, now_s
         record.deaths = min(record.deaths + 1, _MOST_DEATHS)
-        self._report("dead", for_s, error=error)
+        if record is self._record:
+            self._report("dead", for_s, error=error)
 
     def hears(self, model: str, limits: RateLimits, now_s: float) -> None:
         """The vendor told of its limits: with nothing left, it rests before it is refused."""
@@ -113,6 +135,11 @@ class Key:
         record.rests[model] = max(now_s + seconds, record.rests.get(model, now_s))
         if not rested and seconds >= _TOLD_S:
             self._report("resting", seconds, model=model)
+
+    def _revive(self, record: Record) -> None:
+        record.deaths, record.out_until_s = 0, float("-inf")
+        if record is self._record:
+            self._report("working")
 
     def _look(self) -> Record:
         """What is known of it, as it is now."""

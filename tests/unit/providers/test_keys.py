@@ -134,6 +134,23 @@ async def test_what_becomes_of_a_key_is_told_once(configured: Configured) -> Non
     ]
 
 
+async def test_a_refusal_of_a_secret_that_was_replaced_meanwhile_says_nothing_of_the_new_one(configured: Configured) -> None:
+    credential = Credential(Reference("vault", "secret/openai", "key"), "sk-old")
+    ring = KeyRing("openai", [credential, Secret("sk-2")], lambda secret: {"authorization": f"Bearer {secret.reveal()}"}, configured.keys)
+
+    async def vendor(key: Key) -> str:
+        shown = key.headers()["authorization"]
+        if shown == "Bearer sk-old":
+            credential.renew("sk-new")
+            ring.states()  # somebody looks
+            raise account()
+        return shown
+
+    assert await ring.lend("gpt", Trail(), vendor) == "Bearer sk-2"
+    assert configured.news == []
+    assert await ring.lend("gpt", Trail(), vendor) == "Bearer sk-new"
+
+
 async def test_an_operator_may_have_keys_tried_again_at_once(configured: Configured) -> None:
     await configured.call(configured.ring, k1=account())
     configured.keys.revive("other")
