@@ -65,7 +65,7 @@ class _Check:
     def _targets(self) -> Iterator[Finding]:
         counted = Counter(target.model for target in self._alias.targets)
         for position, target in enumerate(self._alias.targets):
-            if problem := self._judge(target.model):
+            if problem := self._misplaced(target.model) or self._judge(target.model):
                 yield ("targets", str(position)), problem
             if counted.pop(target.model, 1) > 1:
                 yield ("targets", str(position)), f'"{target.model}" stands here twice; keep one, and give it a weight'
@@ -93,7 +93,12 @@ class _Check:
         if rule.to is None and not any(
             (rule.tag is None or rule.tag in target.tags) and rule.price_class in (None, target.price_class) for target in targets
         ):
-            yield (("tag",) if rule.tag is not None else ("price_class",)), "is that of no target of this alias"
+            key, wanted, there = (
+                ("tag", rule.tag, {tag for target in targets for tag in target.tags})
+                if rule.tag is not None
+                else ("price_class", rule.price_class, {target.price_class for target in targets if target.price_class})
+            )
+            yield (key,), f'"{wanted}" is that of no target of this alias; there are {", ".join(sorted(there)) or "none"}'
 
     def _split(self) -> Iterator[Finding]:
         arms = self._alias.split
@@ -113,6 +118,12 @@ class _Check:
                 problem = f'"{name}" is this alias itself, which has failed by then' if name == self._name else self._unknown(name)
                 if problem:
                     yield ("fallbacks", kind, str(position)), problem
+
+    def _misplaced(self, name: str) -> str:
+        """That an alias stands where models do; empty: it is none."""
+        if name not in self._models:
+            return ""
+        return f'"{name}" is an alias, and targets are "provider/model": let `rules`, `split` or `fallbacks` lead there'
 
     def _means_own(self, to: str) -> bool:
         return to == OWN and OWN not in self._models

@@ -17,6 +17,7 @@ from promptwire_server.config.section import Name, Section
 from promptwire_server.config.units import duration_text, seconds
 
 _P95 = "p95"
+_FALLBACKS = "must be a name, a list of names, or a section by kinds of failure: {context: long, default: best}"
 PriceClass = Literal["low", "medium", "high"]
 Strategy = Literal["priority", "round_robin", "weighted", "least_in_flight", "latency", "cheapest", "rules", "split", "affinity"]
 
@@ -30,7 +31,20 @@ def _target(value: object) -> object:
 
 
 def _fallbacks(value: object) -> object:
+    if isinstance(value, int | float):
+        raise ValueError(_FALLBACKS)  # noqa: TRY004 - pydantic collects ValueError only
     return {"default": value} if isinstance(value, str | list) else value
+
+
+def _section(example: str) -> BeforeValidator:
+    """Says what to write where somebody has written a plain value in place of a section."""
+
+    def judged(value: object) -> object:
+        if isinstance(value, str | int | float | list):
+            raise ValueError(f"must be a section, such as {example}")  # noqa: TRY004 - as above
+        return value
+
+    return BeforeValidator(judged)
 
 
 def _hedge_after(value: object) -> float | None:
@@ -177,10 +191,10 @@ class Alias(Section):
         description="Who is asked when the targets could not answer. A list is the `default`.",
         examples=[{"context": ["long"], "default": ["openai/gpt-4o"]}],
     )
-    hedge: AliasHedge | None = Field(
+    hedge: Annotated[AliasHedge | None, _section("{after: p95}")] = Field(
         None, description="A second attempt beside a slow first one. Default: none.", examples=[{"after": "p95"}]
     )
-    shadow: AliasShadow | None = Field(
+    shadow: Annotated[AliasShadow | None, _section("{to: local/qwen3, percent: 5}")] = Field(
         None, description="A model that gets a copy of some calls. Default: none.", examples=[{"to": "local/qwen3", "percent": 5}]
     )
 
@@ -196,4 +210,6 @@ def as_alias(value: object) -> object:
     """The short forms, a model or a list of them, as a section."""
     if isinstance(value, str):
         return {"targets": [value]}
+    if value is None or isinstance(value, int | float):
+        raise ValueError('must be "provider/model", a list of them, or a section with `targets`, `rules` or `split`')
     return {"targets": value} if isinstance(value, list) else value

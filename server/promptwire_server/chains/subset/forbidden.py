@@ -33,7 +33,7 @@ def advice(node: nodes.Node) -> str:
     match node:
         case nodes.Call():
             name = _called(node.node)
-            return f"calls are not allowed: use {_CALLS.get(name, 'a filter, such as {{ topic|upper }}')}"
+            return f"calls are not allowed: use {_CALLS.get(name, 'a filter, such as topic|upper')}"
         case nodes.Pow():
             return "** is not allowed: numbers grow too fast; multiply with *"
         case nodes.Slice():

@@ -45,6 +45,15 @@ _NUMBER_CHARS: Final = 400
 # Python only warns about escapes it does not know, and will refuse them one day; here they are wrong from the start.
 _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
 _KNOWN_ESCAPES: Final = frozenset("\\'\"abfnrtvxuUN01234567\n")
+_END_TWICE: Final = "unexpected 'end of template'"  # the parser's words for an expression that stops in the middle
+_INSTEAD: Final = {
+    "'&'": "write `and`",
+    "'!'": "write `not`, or != to compare",
+    "'?'": "write `a if condition else b`",
+    '"\'"': "the text that begins there has no closing quote",
+    "'\"'": "the text that begins there has no closing quote",
+}
+_ADVICE: Final = re.compile(rf"unexpected char ({'|'.join(map(re.escape, _INSTEAD))}) at \d+")
 
 _Tree = TypeVar("_Tree", bound=nodes.Node)
 
@@ -72,7 +81,8 @@ def _whole_expression(source: str) -> nodes.Expr:
     expression = parser.parse_expression()
     if not parser.stream.eos:
         rest = parser.stream.current
-        raise TemplateSyntaxError(f"one expression is expected here, and it ends before '{rest.value}'", rest.lineno)
+        advice = "; to compare, write ==" if rest.value == "=" else ""
+        raise TemplateSyntaxError(f"one expression is expected here, and it ends before '{rest.value}'{advice}", rest.lineno)
     return expression
 
 
@@ -159,7 +169,12 @@ def _record_syntax(error: TemplateSyntaxError, faults: Faults) -> None:
     message = error.message or "this cannot be read"
     if faults and message.startswith("Encountered unknown tag"):
         return  # the scan has said so already, with advice
-    faults.add("syntax", error.lineno, message)
+    faults.add("syntax", error.lineno, _ADVICE.sub(_advised, message.replace(_END_TWICE, "it ends too early: something is missing here")))
+
+
+def _advised(unexpected: re.Match[str]) -> str:
+    """What the lexer says of a character, and what to write in its place."""
+    return f"{unexpected[0]}: {_INSTEAD[unexpected[1]]}"
 
 
 def _shallow(tree: _Tree, limits: Limits, faults: Faults) -> _Tree | None:
