@@ -10,7 +10,7 @@ from promptwire_server.config.settings import Settings
 from promptwire_server.core.clock import Chance, Clock
 from promptwire_server.core.store import StoreDown
 from promptwire_server.layers import names
-from promptwire_server.layers.rates import RateStores, Refused
+from promptwire_server.layers.rates import RateStores
 from promptwire_server.layers.rule import DIMENSIONS, Limit
 from promptwire_server.stores import memory_rates
 from promptwire_server.stores.redis import rates as redis_rates
@@ -29,7 +29,6 @@ class Sharing(Collector):
         self._log = log
         where = redis_settings(settings)
         self.redis = None if where is None else Redis(where, clock, chance, self._changed)
-        self.refused = Refused()
         own = memory_rates.Rates(clock)
         self._rates = None if self.redis is None else redis_rates.Rates(self.redis, chance)
         self.rates = RateStores(own, self._rates)
@@ -60,7 +59,7 @@ class Sharing(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """What Prometheus reads."""
-        yield from self.refused.collect()
+        yield from self.rates.refused.collect()
         if self.redis is not None:
             up = GaugeMetricFamily(names.STORE_UP, "Whether a store that replicas share answers: 1, or 0.", labels=["store"])
             up.add_metric([NAME], float(not self.redis.down))

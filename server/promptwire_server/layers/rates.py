@@ -6,7 +6,7 @@ queues here: whoever is refused is told when to come back.
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
@@ -71,10 +71,11 @@ class Refused(Collector):
 
 @dataclass(frozen=True, slots=True)
 class RateStores:
-    """Who decides: what all replicas share, where there is such a store, and this process for itself while that is down."""
+    """Who decides: what all replicas share, where there is such a store, and this process for itself while that is down; and what came of it."""
 
     own: RateStore
     shared: RateStore | None = None
+    refused: Refused = field(default_factory=Refused)
 
 
 class RateLimit:
@@ -86,7 +87,6 @@ class RateLimit:
         *,
         limits: Sequence[Limit],
         stores: RateStores,
-        refused: Refused,
         clock: Clock,
         default_model: str,
         processes: int = 1,
@@ -97,7 +97,6 @@ class RateLimit:
         self._shared = Rules(limits, default_model)
         self._own = Rules([limit.part(processes) for limit in limits], default_model)
         self._stores = stores
-        self._refused = refused
         self._clock = clock
 
     async def __call__(self, call: Call) -> Reply:
@@ -123,7 +122,7 @@ class RateLimit:
             try:
                 return self._granted(await stores.shared.take(ask))
             except StoreDown:
-                self._refused.alone += 1
+                stores.refused.alone += 1
         ask = self._ask(call, self._own)
         return None if ask is None else self._granted(await stores.own.take(ask))
 
@@ -141,7 +140,7 @@ class RateLimit:
         if not isinstance(answer, Refusal):
             return answer
         name = answer.key[0]
-        self._refused.by_limit[name] += 1
+        self._stores.refused.by_limit[name] += 1
         message = (
             f'the limit "{name}" allows {self._limits[name].words(answer.key[1])}; {answer.used} used now; '
             f"try again in {answer.retry_after_s:.3g} s"

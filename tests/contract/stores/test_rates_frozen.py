@@ -9,7 +9,7 @@ from promptwire_server.core.call import ANONYMOUS, Call
 from promptwire_server.core.clock import Chance, SystemClock
 from promptwire_server.core.errors import RateLimited
 from promptwire_server.core.reply import Reply
-from promptwire_server.layers.rates import RateLimit, RateStores, Refused
+from promptwire_server.layers.rates import RateLimit, RateStores
 from promptwire_server.layers.rule import Limit
 from promptwire_server.stores import memory_rates
 from promptwire_server.stores.redis.rates import Rates
@@ -24,10 +24,10 @@ async def test_frozen_redis_costs_a_few_calls_its_deadline_and_is_asked_again_wh
     changes: list[bool] = []
     redis = redis_server.client(timeout_s=0.05, changed=lambda up, _: changes.append(up))
     rates = Rates(redis, Chance())
-    clock, loop, refused = SystemClock(), asyncio.get_running_loop(), Refused()
+    clock, loop = SystemClock(), asyncio.get_running_loop()
     stores = RateStores(memory_rates.Rates(clock), rates)
     limits = [Limit("a", requests_per_minute=1, burst=300, concurrency=300)]
-    layer = RateLimit(echo, limits=limits, stores=stores, refused=refused, clock=clock, default_model="")
+    layer = RateLimit(echo, limits=limits, stores=stores, clock=clock, default_model="")
     waits: list[float] = []
 
     async def call() -> None:
@@ -45,7 +45,7 @@ async def test_frozen_redis_costs_a_few_calls_its_deadline_and_is_asked_again_wh
     assert waits[len(waits) // 2] < 0.005
     assert waits[-1] < 0.25
     assert changes == [False]
-    assert refused.alone == 300
+    assert stores.refused.alone == 300
     with pytest.raises(RateLimited):
         await call()
     redis_server.thaw()

@@ -14,7 +14,7 @@ from promptwire_server.core.handler import Handler
 from promptwire_server.core.rate import Ask, Refusal
 from promptwire_server.core.reply import Reply
 from promptwire_server.core.store import StoreDown
-from promptwire_server.layers.rates import Lease, RateLimit, RateStores, Refused
+from promptwire_server.layers.rates import Lease, RateLimit, RateStores
 from promptwire_server.layers.rule import Limit
 from promptwire_server.stores.memory_rates import Rates
 from tests.unit.layers.conftest import MakeCall, answer, streamed
@@ -29,7 +29,6 @@ class Layers:
 
     def __init__(self, clock: ManualClock) -> None:
         self.clock = clock
-        self.refused = Refused()
         self.stores = RateStores(Rates(clock))
 
     def __call__(self, *limits: Limit, inner: Handler = whole, processes: int = 1) -> RateLimit:
@@ -37,7 +36,6 @@ class Layers:
             inner,
             limits=limits,
             stores=self.stores,
-            refused=self.refused,
             clock=self.clock,
             default_model="usual",
             processes=processes,
@@ -124,7 +122,7 @@ async def test_a_refused_call_counts_in_none_of_its_limits(layers: Layers, make_
     layer = layers(Limit("wide", (), requests_per_minute=3), Limit("narrow", ("tenant",), requests_per_minute=1))
     calls = [asked(make_call, tenant) for tenant in ("a", "a", "a", "a", "b", "c", "d")]
     assert await passed(layer, calls) == [True, False, False, False, True, True, False]
-    assert layers.refused.by_limit == {"narrow": 3, "wide": 1}
+    assert layers.stores.refused.by_limit == {"narrow": 3, "wide": 1}
 
 
 PROMPT = pb.ChatRequest(prompt="x" * 40)  # of about 10 tokens
@@ -235,11 +233,11 @@ async def test_while_the_shared_store_is_down_each_process_keeps_to_its_part(lay
     assert await passed(layer, [make_call()] * 3) == [True, True, False]
     shared.down = False
     assert await passed(layer, [make_call()] * 2) == [True, False]
-    assert layers.refused.alone == 3
+    assert layers.stores.refused.alone == 3
 
 
 async def test_prometheus_sees_what_was_refused(layers: Layers, make_call: MakeCall) -> None:
     await passed(layers(Limit("search-team", (), requests_per_minute=1)), [make_call()] * 3)
     registry = CollectorRegistry()
-    registry.register(layers.refused)
+    registry.register(layers.stores.refused)
     assert 'promptwire_rate_limited_total{limit="search-team"} 2.0' in generate_latest(registry).decode()
