@@ -71,7 +71,7 @@ class Refused(Collector):
 
 @dataclass(frozen=True, slots=True)
 class RateStores:
-    """Who decides: what all replicas share, where there is such a store, and this process for itself while that is down; and what came of it."""
+    """Who decides: what replicas share, where there is such a store, and this process for itself while that is down."""
 
     own: RateStore
     shared: RateStore | None = None
