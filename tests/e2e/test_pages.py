@@ -34,7 +34,9 @@ def test_a_page_is_short_enough_to_be_read(page: Path, most: int) -> None:
     assert len(page.read_text(encoding="utf-8").splitlines()) < most
 
 
-@pytest.mark.parametrize("page", [README, GUIDE, ROOT / "CHANGELOG.md"], ids=["README", "server", "CHANGELOG"])
+@pytest.mark.parametrize(
+    "page", [README, GUIDE, ROOT / "CHANGELOG.md", ROOT / "deploy" / "README.md"], ids=["README", "server", "CHANGELOG", "deploy"]
+)
 def test_links_lead_somewhere(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     links = [link for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link]
