@@ -73,3 +73,9 @@ def test_merging_one_text_changes_no_sample() -> None:
 def test_what_is_no_exposition_is_refused() -> None:
     with pytest.raises(ValueError, match=r".+"):
         merge(["<html>{{{"])
+
+
+def test_a_store_is_up_when_every_worker_says_so() -> None:
+    text = '# TYPE promptwire_store_up gauge\npromptwire_store_up{{store="redis"}} {}\n'
+    assert samples(merge([text.format(1), text.format(1)]))[("promptwire_store_up", (("store", "redis"),))] == 1
+    assert samples(merge([text.format(1), text.format(0)]))[("promptwire_store_up", (("store", "redis"),))] == 0
