@@ -58,7 +58,7 @@ class KeyGauges(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """What Prometheus reads."""
-        help_text = "Keys of providers that have several: working, resting (the vendor limits its rate), dead (its account is refused)."
+        help_text = "Keys of providers: working, resting (the vendor limits its rate), dead (its account is refused)."
         keys = GaugeMetricFamily(names.PROVIDER_KEYS, help_text, labels=["provider", "state"])
         for provider, state, count in self._counts():
             keys.add_metric((provider, state), count)

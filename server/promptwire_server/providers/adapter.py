@@ -23,6 +23,7 @@ from promptwire_server.providers.failed import failed
 from promptwire_server.providers.json_value import Json, JsonObject, too_deep
 from promptwire_server.providers.key import Key
 from promptwire_server.providers.limits_headers import rate_limits
+from promptwire_server.providers.lone_key import LoneKey
 from promptwire_server.providers.reading import Reading
 from promptwire_server.providers.upstream import Answer as Response
 from promptwire_server.providers.upstream import Bounds, Request, Stream, Upstream
@@ -47,7 +48,7 @@ class Adapter:
         clock: Clock,
         bounds: Bounds | None = None,
         models: Sequence[str] = (),
-        ring: KeyRing | None = None,
+        ring: KeyRing | LoneKey | None = None,
     ) -> None:
         self.name = name
         self._upstream = upstream
@@ -55,7 +56,7 @@ class Adapter:
         self._clock = clock
         self._bounds = bounds or Bounds()
         self._models = tuple(models)  # to list, instead of asking the vendor
-        self._ring = ring  # None: one key or none, which the upstream shows by itself
+        self._ring = ring  # None: it takes no key
 
     async def __call__(self, call: Call) -> Reply:
         """See Provider."""
@@ -212,7 +213,7 @@ class Adapter:
                 response = answer.whole(self._object(await _read(stream, self._bounds.body_bytes)))
                 attempt.answered()
                 return Reply.whole(response)
-            listener = None if self._ring is None or key is None else self._ring.listener(key, answer.model)
+            listener = None if self._ring is None else self._ring.listener(key, answer.model)
             reading = Reading(stream, self._dialect.parser(self._bounds), answer, attempt, listener)
             first = await reading.first()
             opened = True

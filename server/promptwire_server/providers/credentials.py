@@ -70,9 +70,9 @@ class KeyRing:
                 key.works(asked)
                 return result
 
-    def listener(self, key: Key, model: str) -> Listener:
+    def listener(self, key: Key | None, model: str) -> Listener | None:
         """Who hears what breaks off an answer that begins now with this key; gives the error as it stands with all the keys there are."""
-        return partial(self._hear, key, key.under_way(self._clock.monotonic()), model)
+        return None if key is None else partial(self._hear, key, key.under_way(self._clock.monotonic()), model)
 
     def _hear(self, key: Key, asked: Asked, model: str, error: PromptwireError) -> PromptwireError:
         if not isinstance(error, UpstreamAccount | UpstreamRateLimited):

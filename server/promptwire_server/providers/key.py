@@ -93,8 +93,8 @@ class Key:
         return Asked(record, now_s)
 
     def under_way(self, now_s: float) -> Asked:
-        """As if it went out only now."""
-        return Asked(self._record, now_s)
+        """It is shown now, by somebody else."""
+        return Asked(self._look(), now_s)
 
     def works(self, asked: Asked) -> None:
         """The vendor let it in."""
@@ -114,7 +114,7 @@ class Key:
         for_s = min(_LONGEST_OUT_S, _OUT_S * 2**record.deaths)
         record.out_until_s, record.died_s = now_s + for_s, now_s
         record.deaths = min(record.deaths + 1, _MOST_DEATHS)
-        if record is self._record:
+        if record is self._record and record.deaths == 1:  # else it has been told
             self._report("dead", for_s, error=error)
 
     def hears(self, model: str, limits: RateLimits, now_s: float) -> None:

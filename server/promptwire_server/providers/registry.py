@@ -6,6 +6,7 @@ from functools import partial
 
 from promptwire_server.core.clock import Clock
 from promptwire_server.core.ids import Ids
+from promptwire_server.core.secret import Secret
 from promptwire_server.providers import custom, script
 from promptwire_server.providers.adapter import Adapter
 from promptwire_server.providers.aiohttp_upstream import AiohttpUpstream
@@ -19,6 +20,7 @@ from promptwire_server.providers.echo import Echo
 from promptwire_server.providers.gemini.dialect import Gemini
 from promptwire_server.providers.gemini.headers import headers as gemini_headers
 from promptwire_server.providers.keys import Keys
+from promptwire_server.providers.lone_key import LoneKey
 from promptwire_server.providers.ollama.dialect import Ollama
 from promptwire_server.providers.ollama.headers import headers as ollama_headers
 from promptwire_server.providers.openai.dialect import OpenAI
@@ -81,12 +83,12 @@ def _over_http(name: str, settings: HttpSettings, clock: Clock, ids: Ids, keys: 
     if not base_url:
         raise ValueError(f'providers.{name}.base_url: is needed, since "{name}" is no vendor whose address is known')
     speaker = SPEAKERS[settings.dialect]
-    ring = _ring(name, speaker, settings, keys) if len(settings.keys) > 1 else None
+    one = settings.keys[0] if len(settings.keys) == 1 else None
     endpoint = Endpoint(
         name=name,
         base_url=base_url,
         headers={},
-        secret_headers=partial(_secret_headers, speaker, settings.with_key(settings.keys[0] if settings.keys and ring is None else None)),
+        secret_headers=partial(_secret_headers, speaker, settings.with_key(one)),
         timeouts=settings.timeouts,
         bounds=settings.bounds,
         max_connections=settings.max_connections,
@@ -95,11 +97,18 @@ def _over_http(name: str, settings: HttpSettings, clock: Clock, ids: Ids, keys: 
     )
     upstream = AiohttpUpstream(endpoint, clock)
     dialect = speaker.dialect(name, settings, vendor.facts if vendor else ANY, ids)
-    return Adapter(name, upstream, dialect, clock=clock, bounds=settings.bounds, models=settings.models, ring=ring)
+    return Adapter(
+        name, upstream, dialect, clock=clock, bounds=settings.bounds, models=settings.models, ring=_ring(name, speaker, settings, keys)
+    )
 
 
-def _ring(name: str, speaker: Speaker, settings: HttpSettings, keys: Keys) -> KeyRing:
-    return KeyRing(name, settings.keys, lambda key: speaker.headers(settings.with_key(key)), keys)
+def _ring(name: str, speaker: Speaker, settings: HttpSettings, keys: Keys) -> KeyRing | LoneKey | None:
+    def headers(key: Secret) -> Mapping[str, str]:
+        return speaker.headers(settings.with_key(key))
+
+    if len(settings.keys) == 1:
+        return LoneKey(name, settings.keys[0], headers, keys)
+    return KeyRing(name, settings.keys, headers, keys) if settings.keys else None
 
 
 def _secret_headers(speaker: Speaker, settings: HttpSettings) -> Mapping[str, str]:

@@ -11,6 +11,7 @@ from promptwire_server.core.secret import Credential, Reference, Secret
 from promptwire_server.providers.credentials import KeyRing
 from promptwire_server.providers.key import Key
 from promptwire_server.providers.keys import KeyNews, Keys
+from promptwire_server.providers.lone_key import LoneKey
 from promptwire_server.providers.registry import build
 from promptwire_server.providers.settings import HttpSettings
 from tests.unit.providers.listener import ANSWER, Received, json_answer, listening, sse_answer
@@ -235,3 +236,49 @@ async def test_a_key_that_is_refused_within_a_success_is_not_asked_again(what: s
             await provider.aclose()
     assert [request.headers["authorization"].removeprefix("Bearer ") for request in listener.received] == ["sk-1", "sk-2", "sk-2"]
     assert not list(keys.counts())
+
+
+class Lone(Configured):
+    """A provider with one key."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ring.close()
+        self.lone = LoneKey("openai", Secret("sk-1"), lambda _: {}, self.keys)
+
+    async def ask(self, error: PromptwireError | None = None) -> None:
+        async def vendor(_: None) -> None:
+            if error is not None:
+                raise error
+
+        await self.lone.lend("gpt", Trail(), vendor)
+
+
+async def test_the_only_key_is_always_asked_and_how_it_fares_is_told_once() -> None:
+    lone = Lone()
+    for _ in range(3):
+        with pytest.raises(UpstreamAccount):
+            await lone.ask(account())
+    assert lone.counted() == {("openai", "dead"): 1}
+    await lone.ask()
+    assert lone.counted() == {("openai", "working"): 1}
+    for _ in range(3):
+        with pytest.raises(UpstreamRateLimited) as caught:
+            await lone.ask(limited(7.0))
+    assert caught.value.retry_after_s == 7.0
+    assert lone.counted() == {("openai", "resting"): 1}
+    told = [
+        KeyNews("openai", 1, "dead", 30.0, error="no money"),
+        KeyNews("openai", 1, "working"),
+        KeyNews("openai", 1, "resting", 7.0, "gpt"),
+    ]
+    assert lone.news == told
+
+
+async def test_the_only_key_hears_what_breaks_an_answer_off() -> None:
+    lone = Lone()
+    error = limited(9.0)
+    assert lone.lone.listener(None, "gpt")(error) is error
+    assert lone.counted() == {("openai", "resting"): 1}
+    lone.lone.close()
+    assert lone.counted() == {}
