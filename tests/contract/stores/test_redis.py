@@ -59,6 +59,13 @@ async def test_a_mistake_of_ours_is_no_fault_of_the_server(redis: Redis) -> None
     assert await redis.command("PING") == b"PONG"
 
 
+async def test_a_script_that_it_cannot_run_is_as_if_it_were_down_but_is_no_reason_to_leave_it_alone(redis: Redis) -> None:
+    for _ in range(5):
+        with pytest.raises(StoreDown, match="redis: "):
+            await redis.decide(Script("return redis.call('NO-SUCH-COMMAND')"), [], [])
+    assert not redis.down
+
+
 async def test_frozen_it_costs_a_few_their_deadline_and_the_rest_nothing(redis_server: RedisServer) -> None:
     changes: list[bool] = []
     redis = redis_server.client(timeout_s=0.05, changed=lambda up, _: changes.append(up))

@@ -60,12 +60,14 @@ class Redis:
     async def decide(self, script: Script, keys: Sequence[str | bytes], args: Sequence[Argument]) -> object:
         """What the script returns: bytes, int, None, bool, float, or lists of them. Text comes as bytes.
 
-        Raises StoreDown; the script may have run then all the same.
+        Raises StoreDown, and nothing else; the script may have run then all the same.
         """
         try:
             return await self.command("EVALSHA", script.sha, len(keys), *keys, *args)
         except NoScriptError:  # a server that is new, or was told to forget; nothing has run
-            return await self.command("EVAL", script.source, len(keys), *keys, *args)
+            return await self._whole(script, keys, args)
+        except ResponseError as error:
+            raise StoreDown(f"{NAME}: {error}") from None
 
     async def command(self, *args: Argument) -> object:
         """The reply to one command, e.g. ("GET", key).
@@ -98,6 +100,13 @@ class Redis:
     async def aclose(self) -> None:
         """Close the connections."""
         await self._lending.aclose()
+
+    async def _whole(self, script: Script, keys: Sequence[str | bytes], args: Sequence[Argument]) -> object:
+        """Run a script that the server does not know, which it does from then on."""
+        try:
+            return await self.command("EVAL", script.source, len(keys), *keys, *args)
+        except ResponseError as error:
+            raise StoreDown(f"{NAME}: {error}") from None
 
     async def _in_time(self, args: Sequence[Argument]) -> object:
         """The reply; what shows that the server cannot serve becomes StoreDown."""
