@@ -1,6 +1,6 @@
-"""Every line that the README tells people to type does what it promises, on a server like the one it tells them to start.
+"""Every line that the pages tell people to type does what it promises, on a server like the one they tell them to start.
 
-Marks in the README, each before a fenced block: `tested` (a bare server), `tested; fails` (another exit code than 0),
+Marks in README.md and deploy/README.md, each before a fenced block: `tested` (a bare server), `tested; fails` (another exit code than 0),
 `tested on: demo.yaml` (a server with that configuration), `file: NAME` (the block is that file), `output` (lines that
 the block before must print; an ellipsis stands for anything).
 """
@@ -21,7 +21,7 @@ from tests.e2e import process
 from tests.e2e.process import ROOT, Server
 
 LEAST_BLOCKS = 5
-README = (ROOT / "README.md").read_text()
+README = "\n".join((ROOT / page).read_text() for page in ("README.md", "deploy/README.md"))
 _BLOCK = re.compile(
     r"<!-- tested(?P<fails>; fails)?(?: on: (?P<config>\S+))? -->\s*```(?P<language>sh|python)\n(?P<lines>.*?)```"
     r"(?:\s*<!-- output -->\s*```\w*\n(?P<output>.*?)```)?",
@@ -69,6 +69,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder as the reader has it: the virtual environment, and the files that the README shows."""
     folder = tmp_path_factory.mktemp("desk")
     (folder / ".venv").symlink_to(Path(sys.prefix))
+    (folder / "deploy").symlink_to(ROOT / "deploy")
     for found in _FILE.finditer(README):
         (folder / found["name"]).write_text(found["text"])
     return folder
@@ -81,7 +82,9 @@ def servers(desk: Path) -> Iterator[dict[str, Server]]:
     try:
         for name in sorted({block.config for block in BLOCKS}):
             config = yaml.safe_load((desk / name).read_text()) if name else {}
-            path = process.write_config(desk, process.merged(process.base_config(desk), config), f"e2e-{name or 'bare.yaml'}")
+            path = process.write_config(
+                desk, process.merged(process.base_config(desk), config), f"e2e-{name.replace('/', '-') or 'bare.yaml'}"
+            )
             running[name] = Server(path, desk, {})
         for server in running.values():
             server.wait_ready()
