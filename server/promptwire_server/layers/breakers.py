@@ -9,7 +9,7 @@ from promptwire_server.core.handler import Handler
 from promptwire_server.core.reply import Reply
 from promptwire_server.layers.breaker import Breaker, BreakerSettings, Permit, State
 from promptwire_server.layers.known import Known
-from promptwire_server.layers.verdict import verdict_of, verdict_on
+from promptwire_server.layers.verdict import Verdict, verdict_of, verdict_on
 
 Changed = Callable[[Target, State], None]
 
@@ -112,8 +112,11 @@ class Shielded:
         except BaseException as error:
             permit.settle(verdict_on(error))
             raise
-        permit.began()
-        reply.on_done(lambda ending: permit.settle(verdict_of(ending)))
+        if reply.flowing:
+            permit.began()
+            reply.on_done(lambda ending: permit.settle(verdict_of(ending)))
+        else:
+            permit.settle(Verdict.WELL)  # it is there, and cannot fail any more
         return reply
 
 

@@ -45,8 +45,12 @@ class Lease(Protocol):
 class LimitStore(Protocol):
     """Where the state of limits is kept.
 
-    Its method has no tenant, unlike those of other stores: these limits are of the operator's accounts at vendors, which all tenants use.
+    Its methods have no tenant, unlike those of other stores: these limits are of the operator's accounts at vendors, which all tenants use.
     """
+
+    def free(self, name: str) -> Lease | None:
+        """A lease of nothing, where nothing is known that limits this target: to hear of limits. The same for all calls. None: `take`."""
+        ...
 
     async def take(self, scopes: Sequence[Scope], cost: Cost, until_s: float) -> Lease | Refusal:
         """Take a call's part of every scope, or of none: one decision, which nothing comes between. The first scope is the target.
@@ -81,7 +85,8 @@ class Limits:
         if target is None:
             return await self._inner(call)
         scopes = self._limited.get(target.model) or self._others.get(target.model) or self._other(target)
-        lease = await self._store.take(scopes, Cost(call.request), call.deadline_s + _GRACE_S)
+        free = self._store.free(scopes[0].name) if scopes[0].limits is NO_LIMITS and not self._whole else None
+        lease = free or await self._store.take(scopes, Cost(call.request), call.deadline_s + _GRACE_S)
         if isinstance(lease, Refusal):
             raise _refused(lease, target)
         made = len(call.trail.attempts)
@@ -92,7 +97,8 @@ class Limits:
             raise
         if call.trail.limits:
             _heed(call, target, lease)
-        reply.on_done(partial(_ended, lease))
+        if free is None or reply.flowing:  # else there is nothing to give back, and nothing more to hear
+            reply.on_done(partial(_ended, lease))
         return reply
 
     def _other(self, target: Target) -> tuple[Scope, ...]:

@@ -25,6 +25,14 @@ class Limits:
     def __len__(self) -> int:
         return len(self._named) + len(self._unnamed)
 
+    def free(self, name: str) -> "Listener | None":
+        """See layers.limits.LimitStore."""
+        if name in self._named:
+            return None
+        account = self._unnamed.get(name) or self._learn(name)
+        self._unnamed.move_to_end(name)
+        return None if account.told else account.listener
+
     async def take(self, scopes: Sequence[Scope], cost: Cost, until_s: float) -> "Lease | Refusal":
         """See layers.limits.LimitStore."""
         now_s = self._clock.monotonic()
@@ -56,17 +64,43 @@ class Limits:
         account = self._named.get(name)
         if account is not None:
             return account
-        account = self._unnamed.get(name)
+        account = self._unnamed.get(name) or self._learn(name)
         if scope.limits.any:
-            self._unnamed.pop(name, None)
-            account = self._named[name] = account or _Account()
-        elif account is None:
-            account = self._unnamed[name] = _Account()
-            if len(self._unnamed) > self._most_unnamed:
-                self._unnamed.popitem(last=False)
+            del self._unnamed[name]
+            self._named[name] = account
         else:
             self._unnamed.move_to_end(name)
         return account
+
+    def _learn(self, name: str) -> "_Account":
+        account = self._unnamed[name] = _Account(self._clock)
+        if len(self._unnamed) > self._most_unnamed:
+            self._unnamed.popitem(last=False)
+        return account
+
+
+class Listener:
+    """A lease of nothing, of a target without limits: it hears when there are some. See layers.limits.Lease."""
+
+    __slots__ = ("_account", "_clock")
+
+    def __init__(self, account: "_Account", clock: Clock) -> None:
+        self._account = account
+        self._clock = clock
+
+    def heard(self, limits: RateLimits) -> None:
+        """See layers.limits.Lease."""
+        self._account.hear(limits, {}, None, self._clock.monotonic())
+
+    def close_for(self, seconds: float) -> None:
+        """See layers.limits.Lease."""
+        self._account.close(self._clock.monotonic() + seconds)
+
+    def settle(self, tokens: int | None) -> None:
+        """Nothing was taken."""
+
+    def give_back(self) -> None:
+        """Nothing was taken."""
 
 
 class Lease:
@@ -89,7 +123,8 @@ class Lease:
 
     def heard(self, limits: RateLimits) -> None:
         """See layers.limits.Lease."""
-        self.target.hear(limits, self, self._clock.monotonic())
+        self.target.hear(limits, self.marks or {}, self.cost, self._clock.monotonic())
+        self.marks = None  # what it took is in the vendor's number from here on
 
     def close_for(self, seconds: float) -> None:
         """See layers.limits.Lease."""
@@ -127,9 +162,10 @@ class Lease:
 class _Account:
     """What is taken of one scope."""
 
-    __slots__ = ("_closed_until_s", "_mirrors", "_requests", "_tokens", "leases", "told")
+    __slots__ = ("_closed_until_s", "_mirrors", "_requests", "_tokens", "leases", "listener", "told")
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self.listener = Listener(self, clock)  # for calls that nothing limits
         self.told = False  # whether the vendor has said anything that may keep a call back
         self.leases: dict[Lease, None] = {}  # oldest first
         self._closed_until_s = -math.inf
@@ -174,17 +210,15 @@ class _Account:
         self.told = True
         self._closed_until_s = max(self._closed_until_s, until_s)
 
-    def hear(self, limits: RateLimits, lease: Lease, now_s: float) -> None:
-        """Go by what the vendor said in its answer to a call."""
+    def hear(self, limits: RateLimits, marks: Mapping[str, Mark], cost: Cost | None, now_s: float) -> None:
+        """Go by what the vendor said in its answer to a call, which took its cost at these marks; no cost: it was not counted."""
         self.told = True
-        marks = lease.marks or {}
         for said in limits:
             mirror = self._mirrors.get(said.name)
             if mirror is None:
                 self._mirrors[said.name] = Mirror(said, now_s)
             else:
-                mirror.hear(said, marks.get(said.name), lease.cost.of(said.counted), now_s)
-        lease.marks = None  # what it took is in the vendor's number from here on
+                mirror.hear(said, marks.get(said.name), 0 if cost is None else cost.of(said.counted), now_s)
 
     def forget(self, lease: Lease) -> None:
         """A call took nothing after all."""
