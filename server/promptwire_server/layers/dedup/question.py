@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from typing import Protocol
 
 from promptwire import v1 as pb
 from promptwire_server.core.call import Call, Trail
@@ -25,6 +26,18 @@ _OWN = frozenset(
 _MOST_ROUNDS = 2  # for a broken stream of others, as for a provider that breaks
 
 
+class Told(Protocol):
+    """Hears of an answer what its callers hear."""
+
+    def events(self, batch: Batch) -> None:
+        """Some more of a stream."""
+        ...
+
+    def whole(self, response: pb.ChatResponse) -> None:
+        """The answer, at once."""
+        ...
+
+
 class Question:
     """One question under way. Whoever came first of those that are still there pays for it, and leads."""
 
@@ -46,16 +59,21 @@ class Question:
         self._told = len(call.trail.attempts)  # of the trail: from before
         self._concluded = False
 
-    async def take(self, reply: Reply) -> None:
-        """Pass the answer on to whoever waits. Raises what the reply raises."""
+    async def take(self, reply: Reply, told: Told | None = None) -> None:
+        """Pass the answer on to whoever waits, and to `told`. Raises what the reply raises."""
         reply.on_done(self._done)
         async with reply:
             if not self.call.stream or not reply.flowing:
-                self._conclude(await reply.read())
+                response = await reply.read()
+                if told is not None:
+                    told.whole(response)
+                self._conclude(response)
                 return
             async for batch in reply.batches():
                 if batch and batch[-1].HasField("finished"):
                     self._conclude(batch[-1].finished.response)
+                if told is not None:
+                    told.events(batch)
                 await self.flight.add(batch, sum([event.ByteSize() for event in batch]) + _EVENT_BYTES * len(batch))
 
     def conclude(self) -> None:
@@ -133,7 +151,7 @@ class Passenger(Seat[Batch]):
         if self.late:
             return False
         if error.reason in _OWN:
-            return self is not self._question.opener
+            return self._question.foreign or self is not self._question.opener
         return error.reason == pb.ERROR_REASON_STREAM_INTERRUPTED and rounds < _MOST_ROUNDS
 
     def leave(self) -> None:

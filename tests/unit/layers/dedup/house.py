@@ -13,7 +13,7 @@ from promptwire_server.core.errors import PromptwireError
 from promptwire_server.core.handler import Handler
 from promptwire_server.core.reply import Batch, Reply
 from promptwire_server.layers.cache import key_of
-from promptwire_server.layers.dedup.dedup import Dedup, DedupSettings
+from promptwire_server.layers.dedup.dedup import Asking, Dedup, DedupSettings
 from promptwire_server.layers.metrics import Metrics
 from promptwire_server.layers.observe import Observe
 from promptwire_server.layers.restart import Restart
@@ -31,9 +31,10 @@ def key(call: Call) -> str:
 class House:
     """Observe, Restart and Dedup over the provider."""
 
-    def __init__(self, settings: DedupSettings | None = None, words: int = 3) -> None:
+    def __init__(self, settings: DedupSettings | None = None, words: int = 3, *, asking: Asking | None = None, pace_s: float = 0.0) -> None:
         self.clock = SystemClock()
         self.words = words
+        self.pace_s = pace_s  # between two events
         self.calls: list[Call] = []  # that reached the provider
         self.open = 0  # answers under way there
         self.given = 0  # events, of all answers
@@ -42,7 +43,7 @@ class House:
         self.gate = asyncio.Event()  # what every event of the provider waits for
         self.gate.set()
         self._numbers = itertools.count(1)
-        self.dedup = Dedup(self.provider, clock=self.clock, key=key, settings=settings or DedupSettings(on=True))
+        self.dedup = Dedup(self.provider, clock=self.clock, key=key, settings=settings or DedupSettings(on=True), asking=asking)
         inner: Handler = Restart(self.dedup)
         self.handler = Observe(inner, tally=Tally(Metrics()), clock=self.clock)
 
@@ -84,7 +85,7 @@ class House:
         head, begun, delta, *rest = events_of(response)
         pieces = _pieces(delta, self.words)
         for place, event in enumerate([head, begun, *pieces, *rest]):
-            await asyncio.sleep(0)
+            await asyncio.sleep(self.pace_s)
             await self.gate.wait()
             if place > 2 and number in self.breaks:
                 self._attempted(call)
