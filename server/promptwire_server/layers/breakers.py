@@ -122,4 +122,5 @@ class Shielded:
 
 def _refusal(target: Target, breaker: Breaker) -> NoHealthyUpstream:
     what = "one call is finding out whether it works again" if breaker.state is State.HALF_OPEN else "its last calls failed"
-    return NoHealthyUpstream(f"{target} is not asked: {what}", retry_after_s=breaker.wait_s, origin=Origin(target.provider))
+    message = f"{target} is not asked: {what}; try again in {max(breaker.wait_s, 0.1):.1f} s, or choose another model"
+    return NoHealthyUpstream(message, retry_after_s=breaker.wait_s, origin=Origin(target.provider))
