@@ -7,6 +7,7 @@ from promptwire import v1 as pb
 
 METHOD: Final = "characters/4"
 _CHARACTERS_A_TOKEN: Final = 4  # other languages and code have fewer
+_SHORT_BYTES: Final = 4096
 
 
 def tokens_of(characters: int) -> int:
@@ -24,6 +25,12 @@ def prompt_tokens(request: pb.ChatRequest) -> int:
     if request.messages or request.HasField("generation"):
         return of_texts(_texts(request))
     return tokens_of(len(request.prompt) + len(request.system))
+
+
+def about_tokens(request: pb.ChatRequest) -> int:
+    """The same where each microsecond counts: a short request is not worth more than its size; in a long one may be pictures."""
+    size_bytes = request.ByteSize()
+    return size_bytes // _CHARACTERS_A_TOKEN if size_bytes < _SHORT_BYTES else prompt_tokens(request)
 
 
 def _texts(request: pb.ChatRequest) -> Iterator[str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from promptwire import v1 as pb
-from promptwire_server.core.estimate import prompt_tokens
+from promptwire_server.core.estimate import about_tokens
 
 Counted = Literal["requests", "tokens", "input_tokens", "output_tokens"]  # "tokens" are of prompts and answers together
 
@@ -47,7 +47,7 @@ class Cost:
     def prompt_tokens(self) -> int:
         """Those that are certain to be read."""
         if self._prompt < 0:
-            self._prompt = prompt_tokens(self._request)
+            self._prompt = about_tokens(self._request)
         return self._prompt
 
     @property

@@ -21,6 +21,7 @@ def cost(prompt: int = 10, answer: int = 0) -> Cost:
     request = pb.ChatRequest(prompt="x" * 4 * prompt)
     if answer:
         request.generation.max_output_tokens = answer
+    request.prompt = request.prompt[: 8 * prompt - request.ByteSize() + 1]  # so that all of it has four bytes a token
     return Cost(request)
 
 
