@@ -163,7 +163,9 @@ def _asking(handler: Handler, call: Call) -> Run:
     async def run() -> float:
         began_s = time.thread_time()
         for _ in range(CALLS):
-            (await handler(call)).close()
+            async with await handler(call) as reply:
+                if reply.flowing:
+                    await reply.read()
         return time.thread_time() - began_s
 
     return run

@@ -1,7 +1,7 @@
 """What the layers are timed on: a gateway's routing and the layers in front of a provider, without servers and sockets."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from promptwire import v1 as pb
@@ -95,7 +95,11 @@ def allowances() -> list[Allowance]:
 
 async def answering(call: Call) -> Reply:
     """The innermost: an answer that costs next to nothing."""
-    return Reply.whole(_ANSWER)
+    return Reply(_events()) if call.stream else Reply.whole(_ANSWER)
+
+
+async def _events() -> AsyncIterator[list[pb.StreamChatResponse]]:
+    yield [pb.StreamChatResponse(finished=pb.ChatFinished(response=_ANSWER))]
 
 
 def _written() -> str:

@@ -31,9 +31,9 @@ class Breakers:
         """
         self._clock = clock
         self._changed = changed
-        self.not_closed: set[Target] = set()  # never another set: whoever chooses keeps it at hand
+        self.not_closed: dict[Target, Breaker] = {}  # nearly always empty; never another one: whoever chooses keeps it at hand
         self._settings = settings
-        self._states = Known(
+        self._states: Known[Breaker] = Known(
             lambda target: Breaker(self._settings, clock, chance, lambda state: self._note(target, state)),
             named,
             busy=lambda breaker: breaker.state is not State.CLOSED,
@@ -61,9 +61,7 @@ class Breakers:
 
     def open(self, target: Target) -> bool:
         """Whether a call that came now would be refused. Routing asks it of every target of every call, and nearly always nothing is."""
-        if target not in self.not_closed:
-            return False
-        breaker = self._states.find(target)
+        breaker = self.not_closed.get(target)
         return breaker is not None and breaker.open
 
     def available_at(self, target: Target) -> float:
@@ -87,10 +85,10 @@ class Breakers:
 
     def _note(self, target: Target, state: State) -> None:
         if state is State.CLOSED:
-            self.not_closed.discard(target)
+            self.not_closed.pop(target, None)
             self._changed(target, state)
         elif target not in self.not_closed:
-            self.not_closed.add(target)
+            self.not_closed[target] = self._states.of(target)
             self._changed(target, state)
 
 

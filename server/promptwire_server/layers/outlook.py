@@ -18,7 +18,6 @@ class Outlook:
     def __init__(self, roster: Roster, breakers: Breakers, clock: Clock, siblings: Iterable[Sequence[Target]] = ()) -> None:
         """`siblings` are the groups within which targets are compared, one for each alias; without any, no target is far worse."""
         self._roster = roster
-        self._breaker_open = breakers.open
         self._not_closed = breakers.not_closed
         self._out_of_use = roster.out_of_use
         self._now_s = clock.monotonic
@@ -34,11 +33,8 @@ class Outlook:
 
     def open(self, target: Target) -> bool:
         """See Health."""
-        if target in self._not_closed and self._breaker_open(target):
-            return True
-        if self._now_s() >= self._judge_at_s:
-            self._judge()
-        return target in self._worse
+        breaker = self._not_closed.get(target)
+        return (breaker is not None and breaker.open) or target in self._worse
 
     def disabled(self, target: Target) -> bool:
         """See Health."""

@@ -35,7 +35,7 @@ class Health(Protocol):
         ...
 
     def open(self, target: Target) -> bool:
-        """It fails: its breaker is open, or it is far worse than others. False as soon as somebody should try it again."""
+        """It fails: its breaker is open, or it was far worse than others when `calm` was asked. False as soon as it should be tried."""
         ...
 
     def disabled(self, target: Target) -> bool:
@@ -84,16 +84,18 @@ class Pool:
         if self._learnt_at != self._knowledge.changes:
             self._learn()
         needs = tuple(question.needs()) if self._capabilities_known else ()
-        if needs or self._may_be_long(question) or not self._health.calm() or not self._seats:
-            return self._filtered(question, needs)
+        # No token is shorter than a byte, so that a prompt which is short fits surely.
+        judged = bool(needs) or 0 < self._least_window_tokens < question.size_bytes
+        if not self._health.calm() or judged or not self._seats:
+            return self._filtered(question, needs, judged=judged)
         ordered = self._ordering.order(self._seats, question)
         return self._as_written if ordered is self._seats else _choices(ordered)
 
     def likely(self, besides: Container[Target]) -> Target | None:
         """A target that may well be asked, other than those; None: there is no other. Takes no turn, and draws nothing."""
-        health = self._health
+        health, calm = self._health, self._health.calm()
         others = (seat.target for seat in self._seats if seat.target not in besides)
-        return next((target for target in others if not health.disabled(target) and not health.open(target)), None)
+        return next((target for target in others if calm or not (health.disabled(target) or health.open(target))), None)
 
     def _learn(self) -> None:
         self._learnt_at = self._knowledge.changes
@@ -103,13 +105,9 @@ class Pool:
         self._capabilities_known = any(seat.capabilities for seat in self._seats)
         self._least_window_tokens = min((seat.window_tokens for seat in self._seats if seat.window_tokens), default=0)
 
-    def _may_be_long(self, question: Question) -> bool:
-        """Whether the prompt may be too long for some. No token is shorter than a byte, so that a short one fits surely."""
-        return 0 < self._least_window_tokens < question.size_bytes
-
-    def _filtered(self, question: Question, needs: Sequence[Need]) -> Sequence[Choice]:
-        """Those who may be asked, when that may not be all."""
-        health, judged = self._health, bool(needs) or self._may_be_long(question)
+    def _filtered(self, question: Question, needs: Sequence[Need], *, judged: bool) -> Sequence[Choice]:
+        """Those who may be asked, when that may not be all; `judged`: some may not be able to answer."""
+        health = self._health
         healthy, failing = [], []
         refusal: PromptwireError | None = None
         for seat in self._seats:

@@ -82,10 +82,10 @@ class Vitals:
         "_slots",
         "_usual_streamed",
         "_usual_whole",
+        "_well_at_s",
         "consecutive_failures",
         "failures",
         "in_flight",
-        "last_success_s",
         "touched_s",
     )
 
@@ -100,8 +100,13 @@ class Vitals:
         self.in_flight = 0
         self.consecutive_failures = 0  # since the last success; rate limits apart
         self.failures: deque[Failure] = deque(maxlen=_FAILURES)  # the newest last
-        self.last_success_s: float | None = None  # since 1970; None since start
+        self._well_at_s: float | None = None
         self.touched_s = -math.inf  # when a call last ended here, on the monotonic clock
+
+    @property
+    def last_success_s(self) -> float | None:
+        """When a call last ended well, since 1970; None: not since start."""
+        return None if self._well_at_s is None else self._clock.time() - (self._now_s() - self._well_at_s)
 
     @property
     def latency_s(self) -> float:
@@ -143,9 +148,11 @@ class Vitals:
     def answered(self, took_s: float, now_s: float) -> None:
         """A whole answer is there, now. The time is the caller's, who has just looked: half a microsecond a call."""
         slot = self._slots.at(now_s)
+        slot.counts.calls += 1
         slot.whole.add(took_s)
         self._weigh(took_s, now_s)
-        self._well(slot, now_s)
+        self.consecutive_failures = 0
+        self._well_at_s = self.touched_s = now_s
 
     def began(self, took_s: float, now_s: float) -> None:
         """A stream has begun, now."""
@@ -155,8 +162,10 @@ class Vitals:
     def ended(self, took_s: float, now_s: float) -> None:
         """A stream has ended well, now."""
         slot = self._slots.at(now_s)
+        slot.counts.calls += 1
         slot.streamed.add(took_s)
-        self._well(slot, now_s)
+        self.consecutive_failures = 0
+        self._well_at_s = self.touched_s = now_s
 
     def failed(self, attempt: pb.Attempt, *, limited: bool) -> None:
         """A call failed, by the vendor's rate limit or otherwise."""
@@ -176,12 +185,6 @@ class Vitals:
         now_s = self._now_s()
         if took_s > self.latency_s:
             self._weigh(took_s, now_s)
-
-    def _well(self, slot: _Slot, now_s: float) -> None:
-        slot.counts.calls += 1
-        self.consecutive_failures = 0
-        self.last_success_s = self._clock.time()
-        self.touched_s = now_s
 
     def _weigh(self, took_s: float, now_s: float) -> None:
         kept = math.exp((self._cost_at_s - now_s) / _DECAY_S)

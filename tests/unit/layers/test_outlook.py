@@ -35,13 +35,14 @@ def test_an_open_breaker_is_failing_until_it_is_time_to_probe(clock: ManualClock
 
 def test_a_target_far_worse_than_its_siblings_is_failing_from_the_next_second_on(clock: ManualClock) -> None:
     made = Made(clock)
-    assert not made.outlook.open(A)
+    assert made.outlook.calm()
     for _ in range(50):
         made.roster.of(A).failed(pb.Attempt(), limited=False)
         made.roster.of(C).failed(pb.Attempt(), limited=False)
         made.roster.of(B).answered(0.1, clock.now_s)
-    assert not made.outlook.open(A)
+    assert made.outlook.calm()
     clock.advance(1.0)
+    assert not made.outlook.calm()
     assert [made.outlook.open(target) for target in (A, B, C)] == [True, False, False]
 
 
