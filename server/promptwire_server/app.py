@@ -38,6 +38,7 @@ from promptwire_server.convert import (
     breaker_settings,
     facts,
     journal_file,
+    payment_settings,
     server_settings,
     stream_settings,
     weights,
@@ -53,7 +54,6 @@ from promptwire_server.layers.admission.counts import AdmissionMetrics
 from promptwire_server.layers.admission.memory import resident_bytes
 from promptwire_server.layers.breaker import State
 from promptwire_server.layers.gauges import KeyGauges
-from promptwire_server.layers.journal import Journal
 from promptwire_server.layers.metrics import Metrics
 from promptwire_server.layers.roster import Roster
 from promptwire_server.layers.tally import Tally
@@ -71,11 +71,13 @@ from promptwire_server.rpc.server import Server
 from promptwire_server.rpc.system import SystemService
 from promptwire_server.rpc.transport import Edge
 from promptwire_server.safekeeping import fetched
+from promptwire_server.sameness import Sameness
 from promptwire_server.secrets.custody import Custody
 from promptwire_server.secrets.watch import News
+from promptwire_server.sharing import Sharing
 from promptwire_server.stores import memory, memory_limits
 from promptwire_server.stores.prices import Prices
-from promptwire_server.stores.sqlite import journal as sqlite
+from promptwire_server.treasury import Treasury
 from promptwire_server.voice import Voice
 
 _TALLY_S = 0.02  # ended calls are counted and logged this much later, together
@@ -105,10 +107,14 @@ class Application:
             # Whoever is on this machine alone with it, and has not been asked who he is, runs it.
             anonymous=replace(ANONYMOUS, operator=settings.server.listen.loopback),
         )
-        file = journal_file(settings)
-        self._journal = None if file is None else sqlite.Journal(file, clock=clock, report=self._report_journal)
-        write = None if self._journal is None else Journal(self._journal, clock).write
-        self._tally = Tally(self.metrics, lines.write_all, partial(asyncio.get_running_loop().call_later, _TALLY_S), write)
+        self._instance_id = self._ids.request().replace("req-", "srv-")
+        later = partial(asyncio.get_running_loop().call_later, _TALLY_S)
+        self._treasury = Treasury(
+            journal_file(settings), self._instance_id, payment_settings(settings), clock=clock, later=later, log=lines.write_masked
+        )
+        self._tally = Tally(self.metrics, lines.write_all, later, self._treasury.journal.write)
+        self._sharing = Sharing(settings, clock, chance, lines.write_masked)
+        self._sameness = Sameness(settings, self._sharing.redis, clock=clock, ids=self._ids, log=lines.write_masked)
         self._lasting = Lasting(
             clock=clock,
             chance=chance,
@@ -121,11 +127,13 @@ class Application:
             breakers=new_breakers(settings, clock, chance, self._report_breaker),
             limits=memory_limits.Limits(clock),
             keys=Keys(clock, self._report_key),
+            cashier=self._treasury.cashier,
+            recorder=self._treasury.recorder,
             log=lines.write_all,
+            asking=self._sameness.asking,
         )
         self.metrics.registry.register(KeyGauges(self._lasting.keys.counts))
         self._switch = Switch(Gateway(settings, self._lasting))
-        self._instance_id = self._ids.request().replace("req-", "srv-")
         self._office = Office(
             settings,
             self._lasting,
@@ -140,12 +148,13 @@ class Application:
 
     async def start(self) -> None:
         """Bind every port and answer. Raises RuntimeError or OSError naming the address when one is taken."""
+        await self._treasury.start()
+        await self._sharing.check()
+        self._sameness.start()
         await self._office.start()
         await self._switch.gateway.learn()
         await self.server.start()
         self._custody.start(self._heed)
-        if self._journal is not None:
-            self._journal.start()
         if self._exposition is not None:
             await self._exposition.start()
         # What start-up made lives as long as the process: the collector need not look at it again and again.
@@ -186,8 +195,9 @@ class Application:
         self._custody.stop()
         self._tally.settle()
         await asyncio.gather(self._switch.gateway.aclose(), *self._closing)
-        if self._journal is not None:
-            await asyncio.to_thread(self._journal.close)
+        await self._sameness.aclose()
+        await self._sharing.aclose()
+        await self._treasury.stop()
 
     def ports(self) -> dict[str, int]:
         """The ports that the system chose or the settings named; 0 where there is none."""
@@ -196,9 +206,6 @@ class Application:
             "health_port": self.server.health_port,
             "metrics_port": self._exposition.port if self._exposition is not None else 0,
         }
-
-    def _report_journal(self, fields: sqlite.Fields) -> None:
-        self._lines.write_masked("error", names.JOURNAL_FAILING, fields)
 
     def _heed(self, news: News) -> None:
         """A secret changed, or cannot be read anew. Called by threads. Providers reveal theirs with each request anyway."""
@@ -232,6 +239,7 @@ class Application:
             "SystemService": SystemService(self._info()),
             "ProviderService": self._office.service,
         }
+        servicers = {name: self._sameness.around(name, servicer) for name, servicer in servicers.items()}
         return [(service, servicers.get(service.name)) for file in _CONTRACT for service in file.DESCRIPTOR.services_by_name.values()]
 
     def _metrics_server(self, *, worker: bool) -> Exposition | None:

@@ -27,6 +27,7 @@ from promptwire_server.layers.book import Account
 from promptwire_server.layers.breaker import BreakerSettings
 from promptwire_server.layers.cache import CacheSettings
 from promptwire_server.layers.desk import Place
+from promptwire_server.layers.payment import PaymentSettings
 from promptwire_server.layers.prober import ProbeSettings
 from promptwire_server.layers.retry import RetrySettings
 from promptwire_server.layers.stream_probe import StreamProbeSettings
@@ -148,6 +149,11 @@ def _place(name: str, section: registry.Settings, configured: sections.Provider)
 def journal_file(settings: Settings) -> Path | None:
     """Where usage is written down; None when it is not."""
     return settings.state_dir / "usage.sqlite3" if settings.usage.journal else None
+
+
+def payment_settings(settings: Settings) -> PaymentSettings:
+    """How holds on budgets are made."""
+    return PaymentSettings(settings.holds.max_wait_s, settings.holds.least_output_tokens)
 
 
 def api_keys(settings: Settings) -> list[ApiKey]:

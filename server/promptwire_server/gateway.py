@@ -31,22 +31,27 @@ from promptwire_server.layers.book import Book, PriceList
 from promptwire_server.layers.breakers import Breakers, Changed, Shielded
 from promptwire_server.layers.cache import Cache, Store
 from promptwire_server.layers.catalog import Catalog
+from promptwire_server.layers.dedup.dedup import Asking, Dedup
+from promptwire_server.layers.dedup.key import keys
 from promptwire_server.layers.limits import Limits, LimitStore, ProviderLimits
 from promptwire_server.layers.observe import Observe
-from promptwire_server.layers.price import Priced
+from promptwire_server.layers.payment import Cashier
 from promptwire_server.layers.pulse import Pulse
+from promptwire_server.layers.recorder import Recorder
 from promptwire_server.layers.restart import Restart
 from promptwire_server.layers.roster import Roster
 from promptwire_server.layers.route import Routes
 from promptwire_server.layers.router import Router
 from promptwire_server.layers.shadow import Shadows
 from promptwire_server.layers.share import Share
+from promptwire_server.layers.spend import Spend
 from promptwire_server.layers.stream_probe import StreamProbe
 from promptwire_server.layers.tally import LogLines, Tally
 from promptwire_server.planning import named_targets, planned_aliases, planner, provider_limits
 from promptwire_server.providers.keys import Keys
 from promptwire_server.providers.provider import Provider, answering
 from promptwire_server.providers.registry import build
+from promptwire_server.sameness import dedup_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +69,10 @@ class Lasting:
     breakers: Breakers
     limits: LimitStore
     keys: Keys
+    cashier: Cashier
+    recorder: Recorder
     log: LogLines | None = None
+    asking: Asking | None = None  # how it is found out what other replicas ask
 
 
 class Gateway:
@@ -111,6 +119,7 @@ class Gateway:
     async def aclose(self) -> None:
         """Wait for the calls under way, then close every provider."""
         await self._idle.wait()
+        await self._dedup.aclose()
         self._shadows.close()
         for provider in self.providers.values():
             await provider.aclose()
@@ -149,9 +158,18 @@ class Gateway:
                 lambda inner: Cache(inner, store=lasting.answers, settings=cache_settings(self._settings)),
                 # Within the cache, so that an answer put together from two streams counts as one.
                 Restart,
+                # Within restarts, since each caller has its own wish for what happens to a stream that breaks.
+                self._deduped,
             ],
             router,  # innermost: attempt after attempt, at one target or the next
         )
+
+    def _deduped(self, inner: Handler) -> Handler:
+        settings, lasting = self._settings, self._lasting
+        ruled = {name for name, alias in settings.models.items() if alias.rules}
+        key = keys(settings.default_model, ruled)
+        self._dedup = Dedup(inner, clock=lasting.clock, key=key, settings=dedup_settings(settings), asking=lasting.asking)
+        return self._dedup
 
     def _before_vectors(self, router: Router) -> Handler:
         """The same for vectors, which are neither kept nor streamed."""
@@ -173,7 +191,11 @@ class Gateway:
         lasting = self._lasting
         return stack(
             [
-                # Outermost, since it measures what the router waits for, and knows what the operator has switched off.
+                # Outermost: who waits for money takes no other room, and it sees what every attempt came to.
+                lambda inner: Spend(
+                    inner, book=self.book, cashier=lasting.cashier, recorder=lasting.recorder, ids=lasting.ids, clock=lasting.clock
+                ),
+                # Measures what the router waits for, and knows what the operator has switched off.
                 lambda inner: Pulse(inner, roster=lasting.roster, clock=lasting.clock),
                 # Before limits: what is known to be broken should take nobody's place.
                 lambda inner: Shielded(inner, breakers=lasting.breakers),
@@ -182,8 +204,6 @@ class Gateway:
                 *self._probing(),
                 # Within breakers and pulse, for which an attempt whose share of the time is over has failed.
                 lambda inner: Share(inner, clock=lasting.clock, usual=lasting.roster),
-                # Innermost: only before a provider is it known which model answers.
-                lambda inner: Priced(inner, book=self.book),
             ],
             answering(provider),
         )

@@ -310,7 +310,7 @@ async def test_a_hangup_during_calls_costs_none_of_them(serve: Serve, fake: Fake
         assert [(answer.provider, answer.model) for answer in await asyncio.gather(*under_way)] == [("fake", marker)] * 5
 
 
-async def test_the_journal_has_one_row_a_question_with_all_that_it_cost(serve: Serve, fake: FakeProvider, tmp_path: Path) -> None:
+async def test_the_ledger_has_a_row_of_the_loser_of_the_answer_and_of_the_shadow(serve: Serve, fake: FakeProvider, tmp_path: Path) -> None:
     hedged = f"fake/row_{tmp_path.name}~head_ms=20000"
     server = serve(
         {
@@ -323,10 +323,15 @@ async def test_the_journal_has_one_row_a_question_with_all_that_it_cost(serve: S
     async with Promptwire(server.target) as client:
         await client.chat("four", model="hedged")
     server.stop()
-    assert rows(tmp_path) == [("hedged", "quick", 1_000_000)]
+    slow = hedged.removeprefix("fake/")
+    assert rows(tmp_path) == [
+        ("default", "hedged", "quick", 0),
+        ("default", "hedged", slow, 1_000_000),
+        ("", "hedged", "shade", 2_000_000),  # on nobody's account
+    ]
 
 
 def rows(state: Path) -> list[tuple[Any, ...]]:
     """What the journal says, once its server has ended."""
     with contextlib.closing(sqlite3.connect(state / "usage.sqlite3")) as journal:
-        return list(journal.execute("SELECT model_asked, model, cost_nano_usd FROM chats"))
+        return list(journal.execute("SELECT tenant, model_asked, model, total_nano_usd FROM ledger ORDER BY model"))

@@ -26,7 +26,6 @@ from promptwire_server.layers.observe import Observe
 from promptwire_server.layers.outlook import Outlook
 from promptwire_server.layers.plan import Planner
 from promptwire_server.layers.pool import View
-from promptwire_server.layers.price import Priced
 from promptwire_server.layers.pulse import Pulse
 from promptwire_server.layers.restart import Restart
 from promptwire_server.layers.retry import RetrySettings
@@ -47,6 +46,7 @@ from promptwire_server.stores import memory_limits
 from tests.sim.ledger import Ledger
 from tests.sim.sky import Sky
 from tests.sim.vendor import KEY, Vendor
+from tests.unit.layers.purses import Till
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,8 @@ class Setup:
     retries: RetrySettings = field(default_factory=RetrySettings)
     breaker: BreakerSettings = field(default_factory=BreakerSettings)
     admission: AdmissionSettings = field(default_factory=AdmissionSettings)
-    probe: StreamProbeSettings = field(default_factory=StreamProbeSettings)
     outliers: bool = True
+    probe: StreamProbeSettings = field(default_factory=StreamProbeSettings)
 
 
 class Unpublished:
@@ -93,6 +93,7 @@ class Gateway:
         self.breakers = Breakers(setup.breaker, clock, chance, named)
         self.limits = memory_limits.Limits(clock)
         self.admission = Admission(setup.admission, clock=clock, chance=chance)
+        self.till = Till(clock)
         self.metrics = Metrics([(target.provider, target.model) for target in named], setup.sites.keys())
         self.ledger = Ledger(clock, self._circuit, self.roster.enabled)
         self.keys = Keys(clock)
@@ -127,17 +128,17 @@ class Gateway:
 
     def _provider(self, name: str, provider: Handler, book: Book) -> Handler:
         """As Gateway._before of the server."""
+        limits = self.setup.sites[name].limits
         probe = self.setup.probe
         probing: list[Layer] = [lambda inner: StreamProbe(inner, settings=probe, clock=self.clock)] if probe.characters else []
-        limits = self.setup.sites[name].limits
         return stack(
             [
+                lambda inner: self.till.before(inner, book),
                 lambda inner: Pulse(inner, roster=self.roster, clock=self.clock),
                 lambda inner: Shielded(inner, breakers=self.breakers),
                 lambda inner: Limits(inner, provider=name, limits=limits, store=self.limits),
                 *probing,
                 lambda inner: Share(inner, clock=self.clock, usual=self.roster),
-                lambda inner: Priced(inner, book=book),
             ],
             provider,
         )

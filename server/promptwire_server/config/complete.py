@@ -52,6 +52,8 @@ class Completion:
             stores=self._file.stores,
             resilience=self._file.resilience,
             secrets=self._file.secrets,
+            dedup=self._file.dedup,
+            idempotency=self._file.idempotency,
             holds=self._file.holds,
             usage=self._file.usage,
             model_facts=dict(self._file.model_facts),

@@ -12,6 +12,7 @@ from promptwire_server.config.money import Holds
 from promptwire_server.config.providers import Provider
 from promptwire_server.config.resilience import Resilience
 from promptwire_server.config.routing import Alias, AliasTarget, as_alias
+from promptwire_server.config.sameness import Dedup, Idempotency
 from promptwire_server.config.secret_stores import Secrets
 from promptwire_server.config.section import Bytes, Listen, Name, Seconds, SecretText, Section
 from promptwire_server.config.stores import Stores
@@ -255,6 +256,8 @@ class File(Section):
     stores: Stores = Field(Stores.model_validate({}), description="Where state is kept that several replicas share.")
     resilience: Resilience = Field(Resilience.model_validate({}), description="How failures of providers are met.")
     cache: Cache = Field(Cache.model_validate({}), description="Whether the same question is answered from memory.")
+    dedup: Dedup = Field(Dedup.model_validate({}), description="Whether identical questions under way are asked once.")
+    idempotency: Idempotency = Field(Idempotency.model_validate({}), description="How requests with a request_id are answered once.")
     holds: Holds = Field(Holds.model_validate({}), description="How money is set aside for calls that hard budgets count.")
     usage: Usage = Field(Usage.model_validate({}), description="What is written down about every attempt.")
     logs: Logs = Field(Logs.model_validate({}), description="What is written to standard error.")

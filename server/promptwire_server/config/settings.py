@@ -12,6 +12,7 @@ from promptwire_server.config.money import Holds
 from promptwire_server.config.providers import Provider
 from promptwire_server.config.resilience import Resilience
 from promptwire_server.config.routing import Alias
+from promptwire_server.config.sameness import Dedup, Idempotency
 from promptwire_server.config.secret_stores import Secrets
 from promptwire_server.config.stores import Stores
 
@@ -43,6 +44,8 @@ class Settings:
     providers: Mapping[str, Provider]  # those switched on, `echo` among them unless switched off
     logs: Logs
     cache: Cache = field(default_factory=lambda: Cache.model_validate({}))
+    dedup: Dedup = field(default_factory=lambda: Dedup.model_validate({}))
+    idempotency: Idempotency = field(default_factory=lambda: Idempotency.model_validate({}))
     holds: Holds = field(default_factory=lambda: Holds.model_validate({}))
     usage: Usage = field(default_factory=lambda: Usage.model_validate({}))
     tenants: Mapping[str, Tenant] = field(default_factory=dict)

@@ -24,6 +24,8 @@ def dump(settings: Settings) -> str:
         stores=settings.stores,
         resilience=settings.resilience,
         cache=settings.cache,
+        dedup=settings.dedup,
+        idempotency=settings.idempotency,
         holds=settings.holds,
         usage=settings.usage,
         logs=settings.logs,

@@ -14,6 +14,7 @@ class Principal:
     tenant: str  # empty: of none
     name: str
     operator: bool = False  # may see and steer the server itself
+    api_key_id: str = ""  # empty: the credential is of another kind
     max_priority: "pb.Priority" = pb.PRIORITY_HIGH  # the most urgent that its calls may have; an operator's may have any
 
 
@@ -40,6 +41,8 @@ class Trail:
     upstream_s: float = 0.0
     variant: str = ""  # the side of a split that the call is on
     limits: dict[Target, RateLimits] = field(default_factory=dict)  # what vendors told beside their last answers, for whoever heeds it
+    cost_nano_usd: int = 0  # of all attempts, those under way at their worst
+    written: set[int] = field(default_factory=set)  # ids of attempts that are in the ledger
     spare: int = MOST_ATTEMPTS - 1  # attempts that providers with several keys may add to the one that each is asked for; set by route
 
 
@@ -64,6 +67,7 @@ class Call:
     avoid: tuple[Target, ...] = ()  # targets that have broken off this very answer, tried last
     because: str = ""  # why this target was chosen; set by route
     first_by_s: float = 0.0  # by when its answer must have begun (a whole one: be complete), on the monotonic clock; 0: no such time
+    chain: str = ""  # by name, of a step of one
     embed: pb.EmbedRequest | None = None  # where vectors are asked for: of what; `request` has what all questions have in common
 
     def remaining_s(self, now_s: float) -> float:
@@ -89,6 +93,7 @@ class Call:
             self.avoid,
             because,
             first_by_s,
+            self.chain,
             self.embed,
         )
 

@@ -13,6 +13,9 @@
     │   ├── CapabilityMissing       the model cannot do what was asked for
     │   └── Disabled                the server does not offer this
     ├── RequestInProgress       the same request is being answered elsewhere
+    ├── BudgetExhausted         the budget is spent; a cheaper model may fit
+    ├── PriceUnknown            a hard budget needs a price, and none is known
+    ├── BudgetStoreUnavailable  a hard budget needs its store, which does not answer
     ├── CapacityError           not now
     │   ├── Overloaded              shed
     │   ├── Draining                this server is going away
@@ -207,6 +210,30 @@ class Disabled(CallerError):
 
     code = Code.UNIMPLEMENTED
     reason = pb.ERROR_REASON_DISABLED
+
+
+class BudgetExhausted(PromptwireError):
+    """A budget does not hold what the call may cost at this target; at a cheaper one it may."""
+
+    code = Code.RESOURCE_EXHAUSTED
+    reason = pb.ERROR_REASON_BUDGET_EXHAUSTED
+    elsewhere = True
+
+
+class PriceUnknown(PromptwireError):
+    """A hard budget needs a price, and none is known for this model; for another one may be."""
+
+    code = Code.FAILED_PRECONDITION
+    reason = pb.ERROR_REASON_PRICE_UNKNOWN
+    elsewhere = True
+
+
+class BudgetStoreUnavailable(PromptwireError):
+    """A hard budget needs its store, which does not answer: nothing is spent that cannot be counted."""
+
+    code = Code.UNAVAILABLE
+    reason = pb.ERROR_REASON_BUDGET_STORE_UNAVAILABLE
+    retryable = True
 
 
 class CapacityError(PromptwireError):

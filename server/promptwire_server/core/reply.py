@@ -50,6 +50,7 @@ class Reply:
         "_release",
         "_response",
         "_source",
+        "_watcher",
         "vectors",
     )
 
@@ -68,6 +69,7 @@ class Reply:
         self.vectors = vectors  # that were asked for; None: words were
         self._aside: Batch = ()
         self._ahead: Ahead[Batch] | None = None
+        self._watcher: Callable[[Batch], None] | None = None
         self._observers: list[Observer] = []
         self._assembly = None if source is None else Assembly(self._observers)
         self._callbacks: list[OnDone] = []
@@ -93,6 +95,10 @@ class Reply:
     def attend(self, observer: Observer) -> None:
         """Show the answer to `observer` on its way out, whole or streamed; the first to attend sees it first."""
         self._observers.append(observer)
+
+    def watch(self, watcher: Callable[[Batch], None]) -> None:
+        """Show every batch to `watcher` before its reader gets it; it may cut the answer, and must not raise."""
+        self._watcher = watcher
 
     def tell(self, events: Batch) -> None:
         """Say these right behind `started`, which is told before anything of the answer: what led to it. Who reads it whole is not told."""
@@ -210,6 +216,8 @@ class Reply:
             for event in batch:
                 assembly.add(event)
             self._response = assembly.response
+        if self._watcher is not None:
+            self._watcher(batch)
 
     def _with_aside(self, batch: Batch) -> Batch:
         if not batch or not batch[0].HasField("started"):

@@ -61,6 +61,7 @@ PROVIDER_UNREACHABLE: Final = "provider.unreachable"  # its list of models canno
 PROVIDER_REACHABLE: Final = "provider.reachable"  # it can again
 STANDINGS_FAILING: Final = "standings.failing"  # who is out of use cannot be kept or read
 PROBES_FAILING: Final = "probes.failing"  # health probes, by a bug of ours or of a provider's class
+BUDGET_REACHED: Final = "budget.reached"  # a threshold of a budget, for the first time in its window
 STORE_DOWN: Final = "store.down"  # out of reach; what happens meanwhile is written in the README, need by need
 STORE_BACK: Final = "store.back"
 CONFIG_NOTICE: Final = "config.notice"

@@ -37,10 +37,7 @@ class Authenticator:
 
     def renew(self, keys: Iterable[ApiKey]) -> None:
         """Only these keys are let in from now on. Any thread may call it: callers meet the old ones or the new."""
-        self._principals = {
-            self._digest(key.key): Principal(key.tenant or "", key.name, operator=key.tenant is None, max_priority=key.max_priority)
-            for key in keys
-        }
+        self._principals = {self._digest(key.key): _principal(key) for key in keys}
 
     @property
     def required(self) -> bool:
@@ -77,3 +74,7 @@ def _bearer(metadata: Mapping[str, str]) -> str:
     scheme, _, token = metadata.get("authorization", "").partition(" ")
     bearer = token.strip() if scheme.lower() == "bearer" else ""
     return bearer or metadata.get("x-api-key", "")
+
+
+def _principal(key: ApiKey) -> Principal:
+    return Principal(key.tenant or "", key.name, operator=key.tenant is None, api_key_id=key.name, max_priority=key.max_priority)

@@ -1,4 +1,4 @@
-"""What attempts took that gave no answer is counted, logged and written down, and what a broken stream took is so once."""
+"""What attempts took that gave no answer is counted and logged, and what a broken stream took is so once."""
 
 from collections.abc import AsyncIterator
 
@@ -8,11 +8,9 @@ from promptwire import v1 as pb
 from promptwire_server.core.answer import events_of
 from promptwire_server.core.call import Call
 from promptwire_server.core.clock import ManualClock
-from promptwire_server.core.entry import Entry
 from promptwire_server.core.errors import PromptwireError, UpstreamFailed, failure_of
 from promptwire_server.core.handler import Handler
 from promptwire_server.core.reply import Batch, Reply
-from promptwire_server.layers.journal import Journal
 from promptwire_server.layers.metrics import Metrics
 from promptwire_server.layers.observe import Observe
 from promptwire_server.layers.tally import Line, Tally
@@ -25,20 +23,15 @@ ANSWER_TOKENS, ANSWER_NANO_USD = 3, 70  # as in `answer`
 class Books:
     """Everything that knows of a question after its end."""
 
-    def __init__(self, clock: ManualClock) -> None:
-        self.entries: list[Entry] = []
+    def __init__(self) -> None:
         self.lines: list[Line] = []
         self.metrics = Metrics([("slow", "m"), ("echo", "echo")], ["slow", "echo"])
-        self.tally = Tally(self.metrics, self.lines.extend, write=Journal(self, clock).write)
-
-    def append(self, _: str, entry: Entry) -> None:
-        self.entries.append(entry)
+        self.tally = Tally(self.metrics, self.lines.extend)
 
     def taken(self) -> list[tuple[int, int | None]]:
-        """Input tokens and cost: as the journal has them, as the line has them, and in the metrics of both models together."""
-        ((entry,), ((_, _, line),)) = (self.entries, self.lines)
+        """Input tokens and cost: as the line has them, and in the metrics of both models together."""
+        ((_, _, line),) = self.lines
         return [
-            (entry.input_tokens, entry.cost_nano_usd),
             (int(line["input_tokens"]), int(line["cost_nano_usd"])),
             (self._sum("promptwire_tokens_total", direction="input"), self._sum("promptwire_cost_nano_usd_total")),
         ]
@@ -61,7 +54,7 @@ def lost() -> pb.Attempt:
 
 
 async def ask(inner: Handler, clock: ManualClock, call: Call) -> Books:
-    books = Books(clock)
+    books = Books()
     async with await Observe(inner, tally=books.tally, clock=clock)(call) as reply:
         await reply.read()
     return books
@@ -73,9 +66,8 @@ async def test_the_loser_of_a_hedge_is_paid_for(clock: ManualClock, make_call: M
         return Reply.whole(answer(cost=pb.Cost(total_nano_usd=ANSWER_NANO_USD)))
 
     books = await ask(inner, clock, make_call())
-    assert books.taken() == [(LOST_TOKENS + ANSWER_TOKENS, LOST_NANO_USD + ANSWER_NANO_USD)] * 3
+    assert books.taken() == [(LOST_TOKENS + ANSWER_TOKENS, LOST_NANO_USD + ANSWER_NANO_USD)] * 2
     assert books.of("promptwire_cost_nano_usd_total", "slow", "m") == LOST_NANO_USD
-    assert books.entries[0].estimated
 
 
 async def test_an_answer_without_a_price_leaves_what_is_known(clock: ManualClock, make_call: MakeCall) -> None:
@@ -83,7 +75,7 @@ async def test_an_answer_without_a_price_leaves_what_is_known(clock: ManualClock
         call.trail.attempts.append(lost())
         return Reply.whole(answer())
 
-    assert (await ask(inner, clock, make_call())).taken() == [(LOST_TOKENS + ANSWER_TOKENS, LOST_NANO_USD)] * 3
+    assert (await ask(inner, clock, make_call())).taken() == [(LOST_TOKENS + ANSWER_TOKENS, LOST_NANO_USD)] * 2
 
 
 async def test_a_stream_that_broke_off_is_paid_for_once(clock: ManualClock, make_call: MakeCall) -> None:
@@ -97,11 +89,11 @@ async def test_a_stream_that_broke_off_is_paid_for_once(clock: ManualClock, make
     async def inner(_: Call) -> Reply:
         return Reply(source(), partial=answer)
 
-    books = Books(clock)
+    books = Books()
     with pytest.raises(PromptwireError):
         async with await Observe(inner, tally=books.tally, clock=clock)(call) as reply:
             await reply.read()
-    assert books.taken() == [(LOST_TOKENS, LOST_NANO_USD)] * 3
+    assert books.taken() == [(LOST_TOKENS, LOST_NANO_USD)] * 2
 
 
 async def test_calls_without_number_are_settled_before_more_come_in(clock: ManualClock, make_call: MakeCall) -> None:

@@ -146,6 +146,7 @@ class Notice(_message.Message):
         CODE_FALLBACK_USED: _ClassVar[Notice.Code]
         CODE_DEPRECATED: _ClassVar[Notice.Code]
         CODE_TOOL_CALL_ID_MADE: _ClassVar[Notice.Code]
+        CODE_OUTPUT_LIMITED: _ClassVar[Notice.Code]
     CODE_UNSPECIFIED: Notice.Code
     CODE_SETTING_DROPPED: Notice.Code
     CODE_CONTENT_DROPPED: Notice.Code
@@ -154,6 +155,7 @@ class Notice(_message.Message):
     CODE_FALLBACK_USED: Notice.Code
     CODE_DEPRECATED: Notice.Code
     CODE_TOOL_CALL_ID_MADE: Notice.Code
+    CODE_OUTPUT_LIMITED: Notice.Code
     CODE_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     FIELD_FIELD_NUMBER: _ClassVar[int]

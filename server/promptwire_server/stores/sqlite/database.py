@@ -129,11 +129,10 @@ class Database:
             raise StoreDown(f"{self._name}: no answer within {within_s:g} s; check the disk and state_dir") from None
 
     def flush(self, timeout_s: float) -> bool:
-        """Wait until what was given so far is on disk; False when that takes longer. Blocks: not for the event loop."""
-        target = self._given
+        """Wait until nothing waits any more; False when that takes longer. Blocks: not for the event loop."""
         self._urgent.set()
         with self._settled:
-            return self._settled.wait_for(lambda: self._done >= target, timeout_s)
+            return self._settled.wait_for(lambda: self._done >= self._given, timeout_s)
 
     def close(self, timeout_s: float = 5.0) -> int:
         """Write what waits, and stop; how many jobs were not done by then. Blocks: not for the event loop."""
@@ -178,8 +177,7 @@ class Database:
             if self._connection is None:
                 self._connection = connect(self._file, MIGRATIONS)
             self._connection.execute("BEGIN IMMEDIATE")
-            for job in jobs:
-                _run_alone(self._connection, job)
+            faults = [_run_alone(self._connection, job) for job in jobs]
             self._connection.execute("COMMIT")
         except (apsw.Error, OSError) as error:
             self._disconnect()
@@ -187,8 +185,8 @@ class Database:
             down = StoreDown(f"cannot write {self._name}: {error}; check the disk and state_dir")
             _answer([job for job in jobs if isinstance(job, Decision)], down)
             return False
-        for job in jobs:
-            job.done()
+        for job, fault in zip(jobs, faults, strict=True):
+            job.done() if fault is None else job.failed(fault)
         _answer([job for job in jobs if isinstance(job, Decision)], None)
         return True
 
@@ -211,17 +209,19 @@ class Database:
             self._report({"error": error, "waiting": len(self._queue)})
 
 
-def _run_alone(connection: apsw.Connection, job: Job) -> None:
-    """Run a job so that it takes no other with it when it fails by itself. Raises what is the disk's fault."""
+def _run_alone(connection: apsw.Connection, job: Job) -> Exception | None:
+    """Run a job so that it takes no other with it when it fails by itself; how it failed. Raises what is the disk's fault."""
     connection.execute("SAVEPOINT job")
+    fault = None
     try:
         job.run(connection)
     except _DISK:
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, the job gets it, and the thread lives on
         connection.execute("ROLLBACK TO job")
-        job.failed(error)
+        fault = error
     connection.execute("RELEASE job")
+    return fault
 
 
 def _answer(decisions: Sequence["Decision[object]"], down: StoreDown | None) -> None:

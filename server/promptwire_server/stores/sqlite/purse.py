@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 
 import apsw
 
@@ -18,17 +19,34 @@ Tell = Callable[[Sequence[Reached]], None]  # on the event loop; must not raise
 class Purse:
     """Budgets of one file. Needs `tick` about once a second: it shows that this process lives, and takes in what others have changed."""
 
-    def __init__(self, database: Database, owner: str, now_us: Callable[[], int], tell: Tell) -> None:
-        """`owner` names this process, and no other ever."""
+    def __init__(
+        self,
+        database: Database,
+        owner: str,
+        now_us: Callable[[], int],
+        tell: Tell = lambda reached: None,  # noqa: ARG005 - a Tell's shape
+        settled: Callable[[], None] = lambda: None,
+        *,
+        keep_rows: bool = True,
+    ) -> None:
+        """`owner` names this process, and no other ever; `settled` hears on the event loop that something was given back."""
         self._database = database
         self._owner = owner
         self._now_us = now_us
         self._tell = tell
+        self._settled = settled
+        self._keep_rows = keep_rows
+        self._shown_us = 0  # when this process last showed that it lives
         self._budgets: dict[str, Budget] = {}  # as of the last look
 
     def budgets(self) -> Iterable[Budget]:
         """All of them, as of a second ago at the most, or of this process's last change."""
         return self._budgets.values()
+
+    @property
+    def empty(self) -> bool:
+        """There are no budgets at all."""
+        return not self._budgets
 
     def counting(self, spender: Spender) -> tuple[Budget, ...]:
         """Those that an attempt counts against."""
@@ -83,24 +101,34 @@ class Purse:
 
     async def tick(self) -> None:
         """Show that this process lives, count what dead ones held as spent, take in budgets that others have changed. Raises StoreDown."""
-        self._budgets = await self._database.decide(lambda connection: spending.tick(connection, self._owner, self._now_us()))
+        now_us = self._now_us()
+        shows = bool(self._budgets) and now_us - self._shown_us >= spending.ALIVE_US // 4
+        self._shown_us = now_us if shows else self._shown_us
+        owner = self._owner if shows else ""
+        self._budgets = await self._database.decide(lambda connection: spending.tick(connection, owner, now_us, keep_rows=self._keep_rows))
 
     def _post(self, hold_id: str, entries: Sequence[Entry]) -> None:
         loop = asyncio.get_running_loop()
-        self._database.post(_Settle(hold_id, entries, self._now_us, loop, self._tell), urgent=bool(hold_id))
+        self._database.post(
+            _Settle(hold_id, entries, self._now_us, lambda reached: loop.call_soon_threadsafe(self._heed, reached)), urgent=bool(hold_id)
+        )
+
+    def _heed(self, reached: Sequence[Reached]) -> None:
+        self._settled()
+        if reached:
+            self._tell(reached)
 
 
 class _Settle:
     """The job of settling."""
 
     def __init__(
-        self, hold_id: str, entries: Sequence[Entry], now_us: Callable[[], int], loop: asyncio.AbstractEventLoop, tell: Tell
+        self, hold_id: str, entries: Sequence[Entry], now_us: Callable[[], int], told: Callable[[Sequence[Reached]], object]
     ) -> None:
         self._hold_id = hold_id
         self._entries = entries
         self._now_us = now_us
-        self._loop = loop
-        self._tell = tell
+        self._told = told
         self._reached: Sequence[Reached] = ()
 
     def run(self, connection: apsw.Connection) -> None:
@@ -109,8 +137,8 @@ class _Settle:
 
     def done(self) -> None:
         """See Job."""
-        if self._reached and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._tell, self._reached)
+        with suppress(RuntimeError):  # of an event loop that is closed: at the very end nobody is told
+            self._told(self._reached)
 
     def failed(self, error: Exception) -> None:
         """See Job. The hold stays until its owner is dead, and is counted as spent then."""

@@ -37,6 +37,7 @@ def hold(connection: apsw.Connection, ask: Ask, owner: str, now_us: int) -> tupl
             return Denial(budget.budget_id, balance.limit_nano_usd, balance.free_nano_usd, by_holds, balance.reset_us), ()
         granted = min(granted, balance.free_nano_usd)
     intent = ask.intent._replace(hold_id=ask.hold_id, budgets=tuple(budget.budget_id for budget in budgets))
+    connection.execute("INSERT OR IGNORE INTO owners VALUES (?, ?)", (owner, now_us))
     connection.execute("INSERT INTO holds VALUES (?, ?, ?, ?, ?)", (ask.hold_id, owner, now_us, granted, text_of(intent)))
     connection.executemany("INSERT INTO held VALUES (?, ?, ?)", [(budget.budget_id, ask.hold_id, granted) for budget in budgets])
     return Hold(ask.hold_id, granted), reached(connection, budgets, now_us)
@@ -90,12 +91,16 @@ def reached(connection: apsw.Connection, budgets: Iterable[Budget], now_us: int)
     return [each for budget in budgets if budget.alerts and not budget.paused for each in _newly_reached(connection, budget, now_us)]
 
 
-def tick(connection: apsw.Connection, owner: str, now_us: int) -> dict[str, Budget]:
-    """Show that a process lives, and count what dead ones held as spent; all budgets."""
-    connection.execute("INSERT INTO owners VALUES (?, ?) ON CONFLICT DO UPDATE SET alive_us = excluded.alive_us", (owner, now_us))
+def tick(connection: apsw.Connection, owner: str, now_us: int, *, keep_rows: bool = True) -> dict[str, Budget]:
+    """Show that a process lives, if one is named, and count what dead ones held as spent; all budgets."""
+    if owner:
+        connection.execute("INSERT INTO owners VALUES (?, ?) ON CONFLICT DO UPDATE SET alive_us = excluded.alive_us", (owner, now_us))
     for hold_id, nano_usd, intent in connection.execute(_ORPHANS, (now_us - ALIVE_US,)).fetchall():
         settle(connection, str(hold_id), [_orphan(entry_of(str(intent)), cast("int", nano_usd), now_us)], now_us)
-    connection.execute("DELETE FROM owners WHERE alive_us <= ?", (now_us - ALIVE_US,))
+    if owner:
+        connection.execute("DELETE FROM owners WHERE alive_us <= ?", (now_us - ALIVE_US,))
+    if not keep_rows:
+        connection.execute("DELETE FROM ledger WHERE written_us <= ?", (now_us - ALIVE_US,))
     return definitions.every(connection)
 
 

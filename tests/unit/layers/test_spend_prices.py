@@ -14,8 +14,8 @@ from promptwire_server.core.facts import Facts
 from promptwire_server.core.price import OPERATOR, PUBLISHED, Price, Rates
 from promptwire_server.core.reply import Reply
 from promptwire_server.layers.book import Account, Book
-from promptwire_server.layers.price import Priced
 from tests.unit.layers.conftest import MakeCall, answer, streamed
+from tests.unit.layers.purses import Till
 from tests.unit.layers.vendors import Published
 
 MINI = Target("openai", "mini")
@@ -30,7 +30,7 @@ async def priced(call: Call, reply: Reply, known: Book) -> Reply:
     async def inner(_: Call) -> Reply:
         return reply
 
-    return await Priced(inner, book=known)(call)
+    return await Till(ManualClock()).before(inner, known)(call)
 
 
 async def test_a_whole_answer_has_its_cost(clock: ManualClock, make_call: MakeCall) -> None:
@@ -77,7 +77,7 @@ async def test_a_failure_stays_what_it_is(clock: ManualClock, make_call: MakeCal
         raise UpstreamFailed("down")
 
     with pytest.raises(UpstreamFailed):
-        await Priced(inner, book=book(clock))(make_call(target=MINI))
+        await Till(clock).before(inner, book(clock))(make_call(target=MINI))
 
 
 def broken(**more: Any) -> pb.Attempt:
@@ -93,7 +93,7 @@ async def test_attempts_that_failed_have_their_cost(clock: ManualClock, make_cal
 
     call = make_call(target=MINI)
     with pytest.raises(type(error)):
-        await Priced(inner, book=book(clock))(call)
+        await Till(clock).before(inner, book(clock))(call)
     assert [attempt.cost.total_nano_usd for attempt in call.trail.attempts] == [7]
 
 
@@ -109,14 +109,6 @@ async def test_a_stream_that_is_left_or_breaks_off_has_its_cost(clock: ManualClo
     assert [attempt.cost.total_nano_usd for attempt in call.trail.attempts] == [7]
 
 
-async def test_a_stream_that_ended_well_leaves_its_attempts_alone(clock: ManualClock, make_call: MakeCall) -> None:
-    call = make_call(target=MINI, stream=True)
-    async with await priced(call, streamed(answer(), clock=clock), book(clock)) as reply:
-        call.trail.attempts.append(broken())
-        await reply.read()
-    assert not call.trail.attempts[0].HasField("cost")
-
-
 async def test_only_what_is_known_to_be_spent_is_priced(clock: ManualClock, make_call: MakeCall) -> None:
     before, charged = broken(), broken(cost=pb.Cost(total_nano_usd=5))
     elsewhere, nothing = broken(), pb.Attempt(provider="openai", model="mini")
@@ -129,7 +121,7 @@ async def test_only_what_is_known_to_be_spent_is_priced(clock: ManualClock, make
     call = make_call(target=MINI)
     call.trail.attempts.append(before)
     with pytest.raises(UpstreamFailed):
-        await Priced(inner, book=book(clock))(call)
+        await Till(clock).before(inner, book(clock))(call)
     assert charged.cost.total_nano_usd == 5
     assert not any(attempt.HasField("cost") for attempt in (before, elsewhere, nothing))
 
@@ -141,7 +133,7 @@ async def test_an_attempt_of_no_known_price_has_no_cost(clock: ManualClock, make
 
     call = make_call(target=MINI)
     with pytest.raises(UpstreamFailed):
-        await Priced(inner, book=book(clock, Published({"mini": Facts(Price(Rates(input=1), PUBLISHED))})))(call)
+        await Till(clock).before(inner, book(clock, Published({"mini": Facts(Price(Rates(input=1), PUBLISHED))})))(call)
     assert not call.trail.attempts[0].HasField("cost")
 
 
