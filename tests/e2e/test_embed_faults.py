@@ -251,12 +251,13 @@ async def test_without_a_budget_nothing_is_tried_again(serve: Serve, fake: FakeP
 async def test_texts_count_for_the_limits_of_a_target(serve: Serve, fake: FakeProvider, marker: str) -> None:
     model = {"model": f"fake/{marker}", "tokens_per_minute": 1000}
     server = serve(_config(fake, models={"limited": {"targets": [model]}}, model_facts={}))
-    texts = ["x" * 400] * 9  # 900 tokens
+    texts = ["abc " * 100] * 9  # 900 tokens, as both sides count
     async with Asked(server) as asked:
-        assert (await asked.vectors("limited", texts=texts)).provider == "fake"
-        failed = await failure(asked.vectors("limited", texts=["x" * 400] * 10, within_s=2.0), WITHIN_S)
+        assert (await asked.vectors("limited", texts=texts)).usage.input_tokens == 900
+        failed = await failure(asked.vectors("limited", texts=texts, within_s=2.0), WITHIN_S)
+        assert (await asked.vectors("limited", texts=["abc " * 10])).provider == "fake"
     assert (failed.reason, len(failed.details.trail.attempts)) == ("UPSTREAM_RATE_LIMITED", 0)
-    assert len(await fake.aledger(model=marker)) == 1
+    assert len(await fake.aledger(model=marker)) == 2
 
 
 async def test_each_text_has_to_fit_by_itself(asked: Asked) -> None:
