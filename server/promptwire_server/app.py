@@ -115,6 +115,8 @@ class Application:
         self._tally = Tally(self.metrics, lines.write_all, later, self._treasury.journal.write)
         self._sharing = Sharing(settings, clock, chance, lines.write_masked)
         self._sameness = Sameness(settings, self._sharing.redis, clock=clock, ids=self._ids, log=lines.write_masked)
+        self._sharing = Sharing(settings, clock, chance, lines.write_masked)
+        self.metrics.registry.register(self._sharing)
         self._lasting = Lasting(
             clock=clock,
             chance=chance,
@@ -126,6 +128,7 @@ class Application:
             roster=Roster(clock, settings.providers, named),
             breakers=new_breakers(settings, clock, chance, self._report_breaker),
             limits=memory_limits.Limits(clock),
+            rates=self._sharing.rates,
             keys=Keys(clock, self._report_key),
             cashier=self._treasury.cashier,
             recorder=self._treasury.recorder,
@@ -148,6 +151,7 @@ class Application:
 
     async def start(self) -> None:
         """Bind every port and answer. Raises RuntimeError or OSError naming the address when one is taken."""
+        await self._sharing.check()
         await self._treasury.start()
         await self._sharing.check()
         self._sameness.start()
@@ -195,6 +199,7 @@ class Application:
         self._custody.stop()
         self._tally.settle()
         await asyncio.gather(self._switch.gateway.aclose(), *self._closing)
+        await self._sharing.aclose()
         await self._sameness.aclose()
         await self._sharing.aclose()
         await self._treasury.stop()

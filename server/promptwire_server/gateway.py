@@ -37,6 +37,7 @@ from promptwire_server.layers.limits import Limits, LimitStore, ProviderLimits
 from promptwire_server.layers.observe import Observe
 from promptwire_server.layers.payment import Cashier
 from promptwire_server.layers.pulse import Pulse
+from promptwire_server.layers.rates import RateLimit, RateStores
 from promptwire_server.layers.recorder import Recorder
 from promptwire_server.layers.restart import Restart
 from promptwire_server.layers.roster import Roster
@@ -52,6 +53,7 @@ from promptwire_server.providers.keys import Keys
 from promptwire_server.providers.provider import Provider, answering
 from promptwire_server.providers.registry import build
 from promptwire_server.sameness import dedup_settings
+from promptwire_server.sharing import caller_limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class Lasting:
     roster: Roster
     breakers: Breakers
     limits: LimitStore
+    rates: RateStores
     keys: Keys
     cashier: Cashier
     recorder: Recorder
@@ -154,6 +157,8 @@ class Gateway:
                 lambda inner: Observe(inner, tally=lasting.tally, clock=lasting.clock),
                 # Before anything costs something.
                 lambda inner: Admit(inner, admission=lasting.admission),
+                # Before anything is looked up or counted elsewhere: a caller's limits count answers from the cache, too.
+                *self._limiting(),
                 # Before whatever costs something.
                 lambda inner: Cache(inner, store=lasting.answers, settings=cache_settings(self._settings)),
                 # Within the cache, so that an answer put together from two streams counts as one.
@@ -178,9 +183,21 @@ class Gateway:
             [
                 lambda inner: Observe(inner, tally=lasting.tally, clock=lasting.clock, event=names.EMBED_FINISHED),
                 lambda inner: Admit(inner, admission=lasting.admission),
+                *self._limiting(),
             ],
             router,
         )
+
+    def _limiting(self) -> Sequence[Layer]:
+        """The limits of callers, if there are any; chats and vectors count in the same ones."""
+        limits = caller_limits(self._settings)
+        if not limits:
+            return []
+        processes = self._settings.server.workers
+        rates, model = self._lasting.rates, self._settings.default_model
+        return [
+            lambda inner: RateLimit(inner, limits=limits, stores=rates, clock=self._lasting.clock, default_model=model, processes=processes)
+        ]
 
     def _probing(self) -> Sequence[Layer]:
         probe = stream_probe_settings(self._settings)

@@ -25,10 +25,13 @@ class Sharing(Collector):
     """Of one process, for its life. Nothing is opened before the first call that needs it, or `check`."""
 
     def __init__(self, settings: Settings, clock: Clock, chance: Chance, log: Log) -> None:
-        """Raises ValueError for an address of Redis's that cannot be used; secrets are fetched by then."""
+        """Raises RuntimeError for an address of Redis's that cannot be used; secrets are fetched by then."""
         self._log = log
         where = redis_settings(settings)
-        self.redis = None if where is None else Redis(where, clock, chance, self._changed)
+        try:
+            self.redis = None if where is None else Redis(where, clock, chance, self._changed)
+        except ValueError as error:
+            raise RuntimeError(f"stores.redis.url {error}") from None
         own = memory_rates.Rates(clock)
         self._rates = None if self.redis is None else redis_rates.Rates(self.redis, chance)
         self.rates = RateStores(own, self._rates)
