@@ -13,7 +13,8 @@ class Ask:
     budgets: tuple[str, ...]  # those that the attempt counts against
     most_nano_usd: int  # the attempt's worst case
     least_nano_usd: int  # what it would still be made for, where hard budgets hold no more; as `most` when less is of no use
-    intent: Entry  # the row to write, at the whole hold, should this process not live to settle
+    intent: Entry | None  # the row to write, at the whole hold, should this process not live to settle; None: given back then, unused
+    parent: str = ""  # a hold, of a run, that this one is taken from as far as it goes, and that gets back what is left of this one
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,6 +156,37 @@ async def test_who_leaves_while_waiting_holds_nothing(bench: Bench) -> None:
         assert (await bench.purse.balance(WHOLE)).held_nano_usd == 0
 
 
+async def test_a_run_s_hold_is_drawn_on_by_its_steps_and_gets_back_what_they_leave(bench: Bench) -> None:
+    await bench.purse.put(WHOLE)
+    run = await bench.purse.hold(replace(bench.ask(800), intent=None))
+    assert isinstance(run, Hold)
+    assert isinstance(await bench.purse.hold(bench.ask(300)), Denial)
+    step = await bench.purse.hold(replace(bench.ask(500), parent=run.hold_id))
+    beside = await bench.purse.hold(replace(bench.ask(400), parent=run.hold_id))
+    assert isinstance(step, Hold)
+    assert isinstance(beside, Hold)  # 300 of the run, and 100 of what is free
+    assert (await bench.purse.balance(WHOLE)).held_nano_usd == 900
+    bench.purse.settle(step.hold_id, bench.row(step.hold_id, 50))
+    bench.purse.settle(beside.hold_id, bench.row(beside.hold_id, 350))
+    balance = await bench.purse.balance(WHOLE)
+    assert (balance.spent_nano_usd, balance.held_nano_usd) == (400, 450)
+    bench.purse.settle(run.hold_id, ())
+    assert (await bench.purse.balance(WHOLE)).held_nano_usd == 0
+
+
+async def test_a_run_of_a_dead_process_holds_nothing_and_its_step_is_spent(bench: Bench) -> None:
+    await bench.purse.put(WHOLE)
+    run = await bench.purse.hold(replace(bench.ask(800), intent=None))
+    assert isinstance(run, Hold)
+    step = await bench.purse.hold(replace(bench.ask(500), parent=run.hold_id))
+    assert isinstance(step, Hold)
+    bench.now_us += 16 * MICRO
+    other = bench.another()
+    await other.tick()
+    balance = await other.balance(WHOLE)
+    assert (balance.spent_nano_usd, balance.held_nano_usd) == (500, 0)
+
+
 async def test_what_a_dead_process_held_is_spent_and_its_row_says_so(bench: Bench) -> None:
     await bench.purse.put(WHOLE)
     hold = await held(bench, 600)

@@ -58,10 +58,12 @@ CREATE TABLE spending (
     PRIMARY KEY (budget_id, bucket_us)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE holds (
-    hold_id TEXT PRIMARY KEY, owner TEXT NOT NULL, made_us INTEGER NOT NULL, nano_usd INTEGER NOT NULL, intent TEXT NOT NULL
+    hold_id TEXT PRIMARY KEY, owner TEXT NOT NULL, made_us INTEGER NOT NULL, nano_usd INTEGER NOT NULL, intent TEXT NOT NULL,
+    parent TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE held (
-    budget_id TEXT NOT NULL, hold_id TEXT NOT NULL, nano_usd INTEGER NOT NULL, PRIMARY KEY (budget_id, hold_id)
+    budget_id TEXT NOT NULL, hold_id TEXT NOT NULL, nano_usd INTEGER NOT NULL, taken_nano_usd INTEGER NOT NULL, -- from the parent
+    PRIMARY KEY (budget_id, hold_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX held_by_hold ON held (hold_id);
 CREATE TABLE owners (owner TEXT PRIMARY KEY, alive_us INTEGER NOT NULL) STRICT, WITHOUT ROWID;

@@ -21,6 +21,14 @@ _ADD = """
 INSERT INTO spending VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET spent_nano_usd = spent_nano_usd + excluded.spent_nano_usd,
 adjusted_nano_usd = adjusted_nano_usd + excluded.adjusted_nano_usd, unpriced = unpriced + excluded.unpriced
 """
+# Of two children at once, each has its own share of the parent.
+_BACK = """
+UPDATE held SET nano_usd = nano_usd + child.back FROM (
+    SELECT held.budget_id AS budget, holds.parent AS parent, MAX(0, held.taken_nano_usd - :spent) AS back
+    FROM held JOIN holds USING (hold_id) WHERE hold_id = :hold
+) AS child WHERE held.hold_id = child.parent AND held.budget_id = child.budget
+"""
+_TAKE = "UPDATE held SET nano_usd = nano_usd - ? WHERE hold_id = ? AND budget_id = ?"
 _ORPHANS = "SELECT hold_id, nano_usd, intent FROM holds WHERE owner NOT IN (SELECT owner FROM owners WHERE alive_us > ?)"
 
 
@@ -32,20 +40,18 @@ def hold(connection: apsw.Connection, ask: Ask, owner: str, now_us: int) -> tupl
         if not budget.binds:
             continue
         balance = balance_of(connection, budget, now_us)
-        if balance.free_nano_usd < ask.least_nano_usd:
+        free = balance.free_nano_usd + _left_of(connection, ask.parent, budget)
+        if free < ask.least_nano_usd:
             by_holds = balance.unspent_nano_usd >= ask.least_nano_usd
-            return Denial(budget.budget_id, balance.limit_nano_usd, balance.free_nano_usd, by_holds, balance.reset_us), ()
-        granted = min(granted, balance.free_nano_usd)
-    intent = ask.intent._replace(hold_id=ask.hold_id, budgets=tuple(budget.budget_id for budget in budgets))
-    connection.execute("INSERT OR IGNORE INTO owners VALUES (?, ?)", (owner, now_us))
-    connection.execute("INSERT INTO holds VALUES (?, ?, ?, ?, ?)", (ask.hold_id, owner, now_us, granted, text_of(intent)))
-    connection.executemany("INSERT INTO held VALUES (?, ?, ?)", [(budget.budget_id, ask.hold_id, granted) for budget in budgets])
+            return Denial(budget.budget_id, balance.limit_nano_usd, free, by_holds, balance.reset_us), ()
+        granted = min(granted, free)
+    _set_aside(connection, ask, owner, budgets, granted, now_us)
     return Hold(ask.hold_id, granted), reached(connection, budgets, now_us)
 
 
 def settle(connection: apsw.Connection, hold_id: str, entries: Sequence[Entry], now_us: int) -> Sequence[Reached]:
     """Give a hold back, if there is one, and add rows and what they cost; the thresholds that were reached by it."""
-    if hold_id and not drop(connection, hold_id):
+    if hold_id and not drop(connection, hold_id, sum(entry.amounts.total or 0 for entry in entries)):
         entries = [row for entry in entries for row in _corrected(connection, hold_id, entry)]
     ledger.insert(connection, entries, now_us)
     budgets = _found(connection, {budget_id for entry in entries for budget_id in entry.budgets})
@@ -55,8 +61,9 @@ def settle(connection: apsw.Connection, hold_id: str, entries: Sequence[Entry], 
     return reached(connection, budgets, now_us)
 
 
-def drop(connection: apsw.Connection, hold_id: str) -> bool:
-    """Give a hold back; False when it is gone."""
+def drop(connection: apsw.Connection, hold_id: str, spent: int = 0) -> bool:
+    """Give a hold back; False when it is gone. What was taken from a parent and not spent goes back there, while that is held."""
+    connection.execute(_BACK, {"hold": hold_id, "spent": spent})
     connection.execute("DELETE FROM held WHERE hold_id = ?", (hold_id,))
     connection.execute("DELETE FROM holds WHERE hold_id = ?", (hold_id,))
     return connection.changes() > 0
@@ -96,12 +103,33 @@ def tick(connection: apsw.Connection, owner: str, now_us: int, *, keep_rows: boo
     if owner:
         connection.execute("INSERT INTO owners VALUES (?, ?) ON CONFLICT DO UPDATE SET alive_us = excluded.alive_us", (owner, now_us))
     for hold_id, nano_usd, intent in connection.execute(_ORPHANS, (now_us - ALIVE_US,)).fetchall():
-        settle(connection, str(hold_id), [_orphan(entry_of(str(intent)), cast("int", nano_usd), now_us)], now_us)
+        rows = [_orphan(entry_of(str(intent)), cast("int", nano_usd), now_us)] if intent else []
+        settle(connection, str(hold_id), rows, now_us)
     if owner:
         connection.execute("DELETE FROM owners WHERE alive_us <= ?", (now_us - ALIVE_US,))
     if not keep_rows:
         connection.execute("DELETE FROM ledger WHERE written_us <= ?", (now_us - ALIVE_US,))
     return definitions.every(connection)
+
+
+def _set_aside(connection: apsw.Connection, ask: Ask, owner: str, budgets: Sequence[Budget], nano_usd: int, now_us: int) -> None:
+    intent = ask.intent and ask.intent._replace(hold_id=ask.hold_id, budgets=tuple(budget.budget_id for budget in budgets))
+    connection.execute("INSERT OR IGNORE INTO owners VALUES (?, ?)", (owner, now_us))
+    row = (ask.hold_id, owner, now_us, nano_usd, text_of(intent) if intent else "", ask.parent)
+    connection.execute("INSERT INTO holds VALUES (?, ?, ?, ?, ?, ?)", row)
+    for budget in budgets:
+        taken = min(nano_usd, _left_of(connection, ask.parent, budget))
+        if taken:
+            connection.execute(_TAKE, (taken, ask.parent, budget.budget_id))
+        connection.execute("INSERT INTO held VALUES (?, ?, ?, ?)", (budget.budget_id, ask.hold_id, nano_usd, taken))
+
+
+def _left_of(connection: apsw.Connection, parent: str, budget: Budget) -> int:
+    """What a run still holds of a budget."""
+    if not parent:
+        return 0
+    left = "SELECT COALESCE(SUM(nano_usd), 0) FROM held WHERE hold_id = ? AND budget_id = ?"
+    return _numbers(connection, left, parent, budget.budget_id)[0]
 
 
 def _orphan(intent: Entry, nano_usd: int, now_us: int) -> Entry:
