@@ -21,6 +21,7 @@ from tests.e2e.process import Server
 from tests.faults.fake_provider.process import FakeProvider
 
 ONE, TWO = "caller-one-" + "k" * 20, "caller-two-" + "k" * 20
+CROWD = [f"crowd-{number}-" + "k" * 20 for number in range(8)]  # so many that they are on both sides, wherever a hash puts them
 DEAR = {"input_usd_per_1m": 1000, "output_usd_per_1m": 1000}
 CHEAP = {"input_usd_per_1m": 1, "output_usd_per_1m": 1}
 SIDES = [{"name": "left", "to": "echo/l", "percent": 50}, {"name": "right", "to": "echo/r", "percent": 50}]
@@ -78,7 +79,13 @@ MODELS: dict[str, Any] = {
     "breaking": {"targets": ["fake/breaking~tokens=30;fin=6", "fake/whole~tokens=4"]},
 }
 CONFIG: dict[str, Any] = {
-    "auth": {"api_keys": [{"name": "one", "tenant": "shop", "key": ONE}, {"name": "two", "tenant": "web", "key": TWO}]},
+    "auth": {
+        "api_keys": [
+            {"name": "one", "tenant": "shop", "key": ONE},
+            {"name": "two", "tenant": "web", "key": TWO},
+            *({"name": f"crowd-{number}", "tenant": "shop", "key": key} for number, key in enumerate(CROWD)),
+        ]
+    },
     "models": MODELS,
     "model_facts": {"echo/dear": DEAR, "echo/cheap": CHEAP, LIMITED: DEAR, HEDGED: DEAR, "fake/breaking~tokens=30;fin=6": DEAR},
     "resilience": {"breaker": {"consecutive_failures": 0, "error_rate": 0}},  # so that only what is tried here keeps calls away
@@ -169,16 +176,21 @@ async def test_rules_know_the_tenant(one: Promptwire, two: Promptwire) -> None:
     assert [(await client.chat("hi", model="ruled")).model for client in (one, two)] == ["own", "web"]
 
 
-async def test_a_caller_is_always_on_the_same_side_of_a_split_and_every_answer_says_which(one: Promptwire, two: Promptwire) -> None:
-    whole = [[await client.chat("hi", model="by_caller") for _ in range(5)] for client in (one, two)]
-    # Which side is a matter of a hash that never changes: these two are on different ones.
-    assert [{(answer.variant, answer.model) for answer in answers} for answers in whole] == [{("right", "r")}, {("left", "l")}]
-    assert (await one.stream_chat("hi", model="by_caller").read()).variant == "right"
-    (step,) = (await two.run_chain(["hi"], model="by_caller")).result.steps
-    assert step.responses[0].variant == "left"
+async def test_a_caller_is_always_on_the_same_side_of_a_split_and_every_answer_says_which(routing: Server) -> None:
+    sides: list[str] = []
+    for key in CROWD:
+        async with Promptwire(routing.target, api_key=key) as client:
+            answers = [await client.chat("hi", model="by_caller") for _ in range(3)]
+            (side,) = {answer.variant for answer in answers}
+            assert {answer.model for answer in answers} == {side[0]}
+            assert (await client.stream_chat("hi", model="by_caller").read()).variant == side
+            (step,) = (await client.run_chain(["hi"], model="by_caller")).result.steps
+            assert step.responses[0].variant == side
+            sides.append(side)
+    assert set(sides) == {"left", "right"}
 
 
-async def test_a_split_by_session_goes_by_it_and_by_nothing_else(one: Promptwire, two: Promptwire) -> None:
+async def test_a_split_by_session_goes_by_it_and_by_nothing_else(one: Promptwire) -> None:
     async def sides(client: Promptwire, number: int) -> set[str]:
         return {(await client.chat(asked("by_session", session_id=f"s{number}"))).variant for _ in range(3)}
 
