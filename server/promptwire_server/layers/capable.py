@@ -24,9 +24,8 @@ def refused(
         message = f"no model that may answer here can be asked for {need.what}; {need.instead}"
         return CapabilityMissing(f"{need.field}: {message}", violations=[Violation(need.field, message)])
     if question.size_bytes > window_tokens > 0 and question.whole_tokens > window_tokens * _SURELY:
-        return ContextTooLong(
-            f"{question.whole} has about {question.whole_tokens} tokens, and {target} takes {window_tokens}; shorten it, or choose another model"
-        )
+        length = f"{question.whole} has about {question.whole_tokens} tokens"
+        return ContextTooLong(f"{length}, and {target} takes {window_tokens}; shorten it, or choose another model")
     return None
 
 
