@@ -10,8 +10,8 @@ from promptwire_server.config.settings import Settings
 from promptwire_server.core.clock import Chance, Clock
 from promptwire_server.core.store import StoreDown
 from promptwire_server.layers import names
+from promptwire_server.layers.quota import DIMENSIONS, Limit
 from promptwire_server.layers.rates import RateStores
-from promptwire_server.layers.rule import DIMENSIONS, Limit
 from promptwire_server.stores import memory_rates
 from promptwire_server.stores.redis import rates as redis_rates
 from promptwire_server.stores.redis.connection import NAME, Redis, RedisSettings

@@ -23,7 +23,7 @@ from promptwire_server.core.rate import Ask, Draw, Refusal
 from promptwire_server.core.reply import Ending, Reply
 from promptwire_server.core.store import StoreDown
 from promptwire_server.layers import names
-from promptwire_server.layers.rule import Limit, Rules
+from promptwire_server.layers.quota import Limit, Rules
 from promptwire_server.layers.spent import answer_of, lost, together
 
 _GRACE_S = 5.0  # after a call's deadline, until its slots are free whatever happened to whoever held them

@@ -9,8 +9,8 @@ from promptwire_server.core.call import ANONYMOUS, Call
 from promptwire_server.core.clock import Chance, SystemClock
 from promptwire_server.core.errors import RateLimited
 from promptwire_server.core.reply import Reply
+from promptwire_server.layers.quota import Limit
 from promptwire_server.layers.rates import RateLimit, RateStores
-from promptwire_server.layers.rule import Limit
 from promptwire_server.stores import memory_rates
 from promptwire_server.stores.redis.rates import Rates
 from tests.contract.stores.redis_server import RedisServer

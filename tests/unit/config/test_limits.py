@@ -3,7 +3,7 @@
 import pytest
 
 from promptwire_server import config
-from promptwire_server.layers.rule import Limit
+from promptwire_server.layers.quota import Limit
 from promptwire_server.sharing import caller_limits, redis_settings
 from tests.unit.config.conftest import Bare, Configured
 

@@ -14,8 +14,8 @@ from promptwire_server.core.handler import Handler
 from promptwire_server.core.rate import Ask, Refusal
 from promptwire_server.core.reply import Reply
 from promptwire_server.core.store import StoreDown
+from promptwire_server.layers.quota import Limit
 from promptwire_server.layers.rates import Lease, RateLimit, RateStores
-from promptwire_server.layers.rule import Limit
 from promptwire_server.stores.memory_rates import Rates
 from tests.unit.layers.conftest import MakeCall, answer, streamed
 

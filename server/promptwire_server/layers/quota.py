@@ -1,4 +1,4 @@
-"""Rule: one limit of the operator's: whose calls it counts, what they may take, and what a single call takes of it."""
+"""Quota: one limit of the operator's for callers: whose calls it counts, what they may take, and what a single call takes of it."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
