@@ -71,7 +71,18 @@ def test_three_processes_with_64_askers_each_never_get_more_than_the_limit_in_an
         inside = sorted(received for sent, received in admitted if sent >= first_sent)
         for number, received in enumerate(inside, 1):
             assert number <= size + per_s * (received - first_sent) + 1e-3
-    assert len(admitted) >= 0.9 * (size + per_s * (ended_s - began_s - 0.2))  # askers sleep between questions, on a busy machine
+    assert len(admitted) >= 0.5 * (size + per_s * (ended_s - began_s))  # so many keep a busy machine from asking at the right moment
+
+
+@pytest.mark.slow
+def test_three_processes_get_the_limit_within_two_percent(redis_server: RedisServer) -> None:
+    size, per_s = 10, 100
+    with processes(redis_server, 3, size=size, per_minute=per_s * 60, deciders=8, for_s=10.0) as running:
+        begin(running)
+        admitted = sorted(times for process in running for times in told(process)["admitted"])
+    expected = size + per_s * (max(received for _, received in admitted) - admitted[0][0])
+    print(f"\n{len(admitted)} of {expected:.0f}")
+    assert 0.98 * expected <= len(admitted) <= expected + 1
 
 
 def test_three_processes_never_hold_more_slots_than_there_are(redis_server: RedisServer) -> None:
