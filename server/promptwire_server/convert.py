@@ -323,6 +323,8 @@ def _http(section: sections.Remote) -> HttpSettings:
             line_bytes=bounds.event_bytes,
             event_bytes=bounds.event_bytes,
             body_bytes=bounds.answer_bytes,
+            large_bytes=bounds.large_answer_bytes,
+            text_bytes=bounds.text_bytes,
             stream_bytes=bounds.stream_bytes,
         ),
         max_connections=section.max_connections,

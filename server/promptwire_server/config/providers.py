@@ -26,7 +26,21 @@ class Bounds(Section):
     """How much an upstream may send."""
 
     event_bytes: Bytes = Field(8 << 20, alias="event", description="One event of a stream, so one image in base64.", examples=["8MiB"])
-    answer_bytes: Bytes = Field(64 << 20, alias="answer", description="An answer that comes whole.", examples=["64MiB"])
+    answer_bytes: Bytes = Field(
+        8 << 20, alias="answer", description="An answer that comes whole, or the pictures and sound of a stream.", examples=["8MiB"]
+    )
+    large_answer_bytes: Bytes = Field(
+        64 << 20,
+        alias="large_answer",
+        description="The same where pictures or sound were asked for, and of vectors, 256 KiB a text at most.",
+        examples=["64MiB"],
+    )
+    text_bytes: Bytes = Field(
+        2 << 20,
+        alias="text",
+        description="What an answer says in words, reasoning and tool calls included, for each candidate that was asked for.",
+        examples=["2MiB"],
+    )
     stream_bytes: Bytes = Field(256 << 20, alias="stream", description="A stream, all of it.", examples=["256MiB"])
 
 

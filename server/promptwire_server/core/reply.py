@@ -22,7 +22,7 @@ class Ending:
     response: pb.ChatResponse | None
     error: Exception | None
     delivered: bool  # at least one event left the Reply
-    partial: pb.ChatResponse | None = None  # what had arrived of a stream that did not complete, for settling
+    partial: pb.ChatResponse | None = None  # of a stream that did not complete: who answered and what it took, for settling
 
 
 OnDone = Callable[[Ending], None]
@@ -59,7 +59,7 @@ class Reply:
         source: AsyncIterator[Batch] | None = None,
         release: Callable[[], None] | None = None,
         response: pb.ChatResponse | None = None,
-        partial: Callable[[], pb.ChatResponse] | None = None,  # what the source has so far, unfinished parts included; must not raise
+        partial: Callable[[], pb.ChatResponse] | None = None,  # what the source has taken so far; need not have its words; must not raise
         vectors: pb.EmbedResponse | None = None,
     ) -> None:
         self._source = source

@@ -13,14 +13,14 @@ from promptwire_server.core.clock import Clock
 from promptwire_server.core.embedding import EmbedCall
 from promptwire_server.core.errors import PromptwireError
 from promptwire_server.core.reply import Reply
-from promptwire_server.providers.answer import Answer
+from promptwire_server.providers.answer import Answer, asks_much
 from promptwire_server.providers.asked import missing
 from promptwire_server.providers.attempt import Try
 from promptwire_server.providers.counts import note_estimate
 from promptwire_server.providers.credentials import KeyRing
 from promptwire_server.providers.dialect import Dialect, Embedded, Refusal, Wire
-from promptwire_server.providers.failed import failed
-from promptwire_server.providers.json_value import Json, JsonObject, too_deep
+from promptwire_server.providers.failed import failed, too_long
+from promptwire_server.providers.json_value import Json, JsonObject, too_deep, too_rich
 from promptwire_server.providers.key import Key
 from promptwire_server.providers.limits_headers import rate_limits
 from promptwire_server.providers.lone_key import LoneKey
@@ -29,6 +29,8 @@ from promptwire_server.providers.upstream import Answer as Response
 from promptwire_server.providers.upstream import Bounds, Request, Stream, Upstream
 
 _ERROR_BYTES = 64 << 10  # of an error's body; what is behind does not change what it means
+_VECTORS_BYTES = 1 << 20  # of an answer with vectors, besides these
+_VECTOR_BYTES = 256 << 10  # of one as text: 8,192 numbers, as long as they get
 _LIST_S = 30.0  # patience for what is asked besides answers
 _SUCCESS = 200
 _JSON = "application/json"
@@ -80,7 +82,8 @@ class Adapter:
                 for start in range(len(response.embeddings), len(texts), most):
                     batch = texts[start : start + most]
                     attempt.asked(partial(_taken, response.usage, batch))
-                    found = await self._upstream.fetch(_request(wire(batch), call.call.deadline_s, key))
+                    most_bytes = min(self._bounds.large_bytes, _VECTORS_BYTES + len(batch) * _VECTOR_BYTES)
+                    found = await self._upstream.fetch(_request(wire(batch), call.call.deadline_s, key, most_bytes))
                     self._hear(call.call, found.headers, attempt, key)
                     answer = self._value(self._accepted(found, call.model, key))
                     attempt.begun(lambda: response.usage)
@@ -160,7 +163,7 @@ class Adapter:
 
     async def _ask(self, wire: Wire, answer: Answer, key: Key | None) -> Reply:
         call = answer.call
-        request = _request(wire, call.deadline_s, key)
+        request = _request(wire, call.deadline_s, key, self._most_bytes(call))
         with Try(call, self.name, answer.model, self._clock) as attempt:
             if call.stream:
                 return await self._streamed(request, answer, attempt, key)
@@ -169,9 +172,17 @@ class Adapter:
     async def _whole(self, request: Request, answer: Answer, attempt: Try, key: Key | None) -> pb.ChatResponse:
         found = await self._upstream.fetch(request)
         self._hear(answer.call, found.headers, attempt, key)
-        response = answer.whole(self._object(self._accepted(found, answer.model, key)))
+        response = self._told(self._accepted(found, answer.model, key), answer)
         attempt.answered()
         return response
+
+    def _told(self, found: Response, answer: Answer) -> pb.ChatResponse:
+        response = answer.whole(self._object(found, answer.richness))
+        answer.check_size(self._bounds)
+        return response
+
+    def _most_bytes(self, call: Call) -> int:
+        return self._bounds.large_bytes if asks_much(call.request) else self._bounds.body_bytes
 
     def _hear(self, call: Call, headers: Mapping[str, str], attempt: Try, key: Key | None) -> None:
         """Keep what a head tells. Of several keys each has limits of its own, and goes by them itself."""
@@ -188,7 +199,9 @@ class Adapter:
             raise self._refused(found, model, key)
         return found
 
-    def _object(self, found: Response) -> JsonObject:
+    def _object(self, found: Response, richness: int = 1) -> JsonObject:
+        if too_rich(found.body, richness):
+            raise failed(self.name, "its answer has too many values", http_status=_SUCCESS)
         value = self._value(found)
         if not isinstance(value, dict) or too_deep(found.body, value):
             raise failed(self.name, "its answer is not a JSON object; check base_url", http_status=_SUCCESS)
@@ -210,11 +223,11 @@ class Adapter:
                 raise self._refused(await _read(stream, _ERROR_BYTES), answer.model, key)
             if stream.headers.get("content-type", "").startswith(_JSON):
                 # It was asked to stream and does not: some servers behave so with some models.
-                response = answer.whole(self._object(await _read(stream, self._bounds.body_bytes)))
+                response = self._told(await _read(stream, request.most_bytes, too_long(self.name, request.most_bytes)), answer)
                 attempt.answered()
                 return Reply.whole(response)
             listener = None if self._ring is None else self._ring.listener(key, answer.model)
-            reading = Reading(stream, self._dialect.parser(self._bounds), answer, attempt, listener)
+            reading = Reading(stream, self._dialect.parser(self._bounds), answer, attempt, self._bounds, listener)
             first = await reading.first()
             opened = True
             return Reply(reading.batches(first), release=reading.release, partial=answer.partial)
@@ -234,14 +247,18 @@ def _taken(usage: pb.Usage, texts: Sequence[str]) -> pb.Usage:
     return pb.Usage(input_tokens=usage.input_tokens + estimate.of_texts(texts), estimated=True)
 
 
-def _request(wire: Wire, deadline_s: float, key: Key | None) -> Request:
+def _request(wire: Wire, deadline_s: float, key: Key | None, most_bytes: int = 0) -> Request:
     headers = wire.headers if key is None else {**key.headers(), **wire.headers}
-    return Request(wire.method, wire.path, deadline_s, wire.body, headers)
+    return Request(wire.method, wire.path, deadline_s, wire.body, headers, most_bytes)
 
 
-async def _read(stream: Stream, limit_bytes: int) -> Response:
-    """The body up to a limit. Raises what the stream raises."""
-    body = b""
-    while len(body) < limit_bytes and (data := await stream.read()):
-        body += data
-    return Response(stream.status, stream.headers, body)
+async def _read(stream: Stream, limit_bytes: int, beyond: PromptwireError | None = None) -> Response:
+    """The body up to about a limit. Raises what the stream raises, and what it is told to when there is more."""
+    pieces: list[bytes] = []
+    size_bytes = 0
+    while size_bytes <= limit_bytes and (data := await stream.read()):
+        pieces.append(data)
+        size_bytes += len(data)
+    if beyond is not None and size_bytes > limit_bytes:
+        raise beyond
+    return Response(stream.status, stream.headers, b"".join(pieces))

@@ -12,18 +12,22 @@ from functools import partial
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
+from aiohttp.http import HttpProcessingError
 from multidict import CIMultiDict
 from yarl import URL
 
 from promptwire_server.core.clock import Clock
 from promptwire_server.core.errors import DeadlineExceeded, Origin, PromptwireError, UpstreamAccount
-from promptwire_server.providers.failed import failed
+from promptwire_server.providers.failed import failed, timed_out, too_long
 from promptwire_server.providers.patience import TICK_S, Cause, Patience
 from promptwire_server.providers.upstream import Answer, Endpoint, Request, Tls, sendable
 
 _KEEPALIVE_S = 30.0
 _MOST_URLS = 1024  # kept parsed
 _BESIDE = "/../"  # begins a path that leads beside the last part of the base URL
+_READ_BYTES = 64 << 10  # of a stream at once: what they mean takes twenty times as much
+_HEADS_BYTES = 4 << 10  # looked at together while a head is waited for
+_MOST_HEADS = 8  # of one answer, interim ones included, or of answers that nobody waits for
 _LINGER_S = 0.25  # how long a stream that said its end may take to end as HTTP too, before its connection is closed
 
 
@@ -35,7 +39,16 @@ class _Protocol(ResponseHandler):
 
     def data_received(self, data: bytes) -> None:
         self.heard = True
-        super().data_received(data)
+        if len(data) <= _HEADS_BYTES or (self._payload is not None and not self._payload.is_eof()):
+            super().data_received(data)
+            return
+        # aiohttp keeps all heads that it is sent, also those that nobody asked for, and there are ten thousand in one read.
+        for start in range(0, len(data), _HEADS_BYTES):
+            super().data_received(data[start : start + _HEADS_BYTES])
+            if len(self._buffer) > _MOST_HEADS:
+                self.close()
+                self.set_exception(HttpProcessingError(message="too many heads"))  # behind `close`, which forgets it
+                return
 
     def connection_lost(self, exc: BaseException | None) -> None:
         payload = self._payload
@@ -98,7 +111,8 @@ class AiohttpUpstream:
         try:
             async with asyncio.timeout_at(patience.end_s) as timer:
                 response = await self._send(request)
-                return Answer(response.status, response.headers, await self._body(response, patience, timer))
+                limit = request.most_bytes or self._endpoint.bounds.body_bytes
+                return Answer(response.status, response.headers, await self._body(response, patience, timer, limit))
         except aiohttp.ConnectionTimeoutError as error:
             raise self._failure(error) from None
         except TimeoutError:
@@ -183,11 +197,10 @@ class AiohttpUpstream:
     def _beside(self, path: str) -> str:
         return str(self._base.parent).rstrip("/") + path.removeprefix(_BESIDE.rstrip("/"))
 
-    async def _body(self, response: aiohttp.ClientResponse, patience: Patience, timer: asyncio.Timeout) -> bytes:
+    async def _body(self, response: aiohttp.ClientResponse, patience: Patience, timer: asyncio.Timeout, limit: int) -> bytes:
         content = response.content
-        limit = self._endpoint.bounds.body_bytes
         if (response.content_length or 0) > limit:
-            raise failed(self._endpoint.name, f"its answer is longer than {limit} bytes")
+            raise too_long(self._endpoint.name, limit)
         pieces: list[bytes] = []
         while True:
             if not content.is_eof():
@@ -197,7 +210,7 @@ class AiohttpUpstream:
                 return pieces[0] if len(pieces) == 1 else b"".join(pieces)
             pieces.append(piece)
             if content.total_bytes > limit:
-                raise failed(self._endpoint.name, f"its answer is longer than {limit} bytes")
+                raise too_long(self._endpoint.name, limit)
 
     def _opened(self) -> aiohttp.ClientSession:
         endpoint = self._endpoint
@@ -271,11 +284,11 @@ class AiohttpStream:
         if self._since_s is None:
             self._since_s = self._loop.time()
         try:
-            data = await self._content.readany()
+            data = await self._content.read(_READ_BYTES)
         except (aiohttp.ClientError, OSError) as error:
             raise _failure(error, self._endpoint) from None
         if self._content.total_bytes > self._endpoint.bounds.stream_bytes:
-            raise failed(self._endpoint.name, f"its stream is longer than {self._endpoint.bounds.stream_bytes} bytes")
+            raise too_long(self._endpoint.name, self._endpoint.bounds.stream_bytes, "stream")
         return data
 
     def progress(self) -> None:
@@ -329,10 +342,12 @@ def _context(tls: Tls) -> ssl.SSLContext | bool:
 
 def _failure(error: Exception, endpoint: Endpoint) -> PromptwireError:
     """What went wrong, without the words of the other side."""
-    return failed(endpoint.name, _reason(error, endpoint))
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return timed_out(endpoint.name, f"no connection within {endpoint.timeouts.connect_s:g} s", "connect")
+    return failed(endpoint.name, _reason(error))
 
 
-def _reason(error: Exception, endpoint: Endpoint) -> str:  # noqa: PLR0911 - one line a kind
+def _reason(error: Exception) -> str:  # noqa: PLR0911 - one line a kind
     match error:
         case aiohttp.ClientConnectorDNSError():
             return "its host name is not known; check base_url"
@@ -342,8 +357,6 @@ def _reason(error: Exception, endpoint: Endpoint) -> str:  # noqa: PLR0911 - one
             return "the proxy does not connect; check proxy"
         case aiohttp.ClientConnectorError():
             return "it does not take connections; check base_url, and whether it runs"
-        case aiohttp.ConnectionTimeoutError():
-            return f"no connection within {endpoint.timeouts.connect_s:g} s"
         case aiohttp.ClientPayloadError():
             return "its answer broke off, or its framing is garbled"
         case aiohttp.ClientResponseError():

@@ -10,13 +10,23 @@ from promptwire_server.core.estimate import prompt_tokens, tokens_of
 from promptwire_server.core.ids import Ids
 from promptwire_server.core.reply import Event
 from promptwire_server.providers.call_ids import CallIds
-from promptwire_server.providers.failed import failed
+from promptwire_server.providers.failed import failed, too_long
 from promptwire_server.providers.framing import ServerEvent
 from promptwire_server.providers.growing import Growing
-from promptwire_server.providers.json_value import Json, JsonObject, dumped, parsed_object
+from promptwire_server.providers.json_value import SMALL, Json, JsonObject, dumped, parsed_object, too_rich
 from promptwire_server.providers.lane import Lane
+from promptwire_server.providers.upstream import Bounds
 
 _MOST_CANDIDATES = 128
+_VALUE_BYTES = 128  # of a small thing
+_RICH = 16  # times as many values as usual are in an answer with probabilities of its tokens
+
+
+def asks_much(request: pb.ChatRequest) -> bool:
+    """Whether the answer may be large: pictures, sound or probabilities were asked for."""
+    generation = request.generation
+    wanted = generation.output_modalities
+    return generation.logprobs or generation.HasField("audio") or any(modality != pb.MODALITY_TEXT for modality in wanted)
 
 
 class Answer(ABC):
@@ -131,14 +141,21 @@ class Answer(ABC):
 
     def parsed(self, data: str) -> JsonObject:
         """The object that an event's data is. Raises UpstreamFailed when it is none."""
+        if len(data) > SMALL and too_rich(data, self.richness):
+            raise failed(self.provider, "it sent an event of too many values")
         value = parsed_object(data)
         if value is None:
             raise failed(self.provider, "it sent an event that is not a JSON object")
         return value
 
+    @property
+    def richness(self) -> int:
+        """How many times as many values as usual its JSON may have."""
+        return _RICH if self.call.request.generation.logprobs else 1
+
     def partial(self) -> pb.ChatResponse:
-        """What there is of an answer that broke off, its usage estimated where the vendor had not told it."""
-        return self.response(with_parts=True, note=False)
+        """What an answer that broke off took: its usage, estimated where the vendor had not told it, and no words: the caller has them."""
+        return self.response(with_parts=False, note=False)
 
     def spent(self) -> pb.Usage:
         """The tokens so far, estimated where the vendor has not told them."""
@@ -161,6 +178,19 @@ class Answer(ABC):
         if self.extras:
             response.provider_extra_json = dumped(self.extras)
         return response
+
+    def check_size(self, bounds: Bounds) -> None:
+        """Raises UpstreamFailed when more is kept of the answer than it may be: an answer that never ends must not fill the memory."""
+        kept = [lane.kept_bytes() for lane in self.lanes.values()]
+        words = self.hidden_bytes() + sum(each for each, _ in kept)
+        if words > (most := bounds.text_bytes * max(1, self.call.request.generation.candidate_count)):
+            raise too_long(self.provider, most, "text")
+        if sum(each for _, each in kept) > (most := bounds.large_bytes if asks_much(self.call.request) else bounds.body_bytes):
+            raise too_long(self.provider, most)
+
+    def hidden_bytes(self) -> int:
+        """Memory that is taken by what no part has yet, about."""
+        return sum(_VALUE_BYTES + (len(value) if isinstance(value, str) else 0) for value in self.extras.values())
 
     def deltas(self) -> int:
         """How many pieces came."""

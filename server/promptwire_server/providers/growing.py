@@ -1,16 +1,36 @@
 """Growing: one part of an answer while its fragments arrive."""
 
+import sys
 from base64 import b64decode
 from binascii import Error as Base64Error
 
 from promptwire import v1 as pb
 from promptwire_server.providers.failed import failed
 
+_PART_BYTES = 1024  # of a part, besides its words
+_CITATION_BYTES = 1024
+
 
 class Growing:
     """A part that is not complete yet."""
 
-    __slots__ = ("begun", "call_id", "citations", "index", "kind", "mime_type", "name", "pieces", "state", "transcript", "where", "wire_id")
+    __slots__ = (
+        "begun",
+        "call_id",
+        "citations",
+        "heard",
+        "index",
+        "kept_bytes",
+        "kind",
+        "mime_type",
+        "name",
+        "pieces",
+        "settled",
+        "state",
+        "transcript",
+        "where",
+        "wire_id",
+    )
 
     def __init__(self, kind: str, candidate: int, index: int) -> None:
         self.kind = kind  # text, reasoning, refusal, tool_call, media, or the type of a provider's own part
@@ -21,6 +41,9 @@ class Growing:
         if index:
             self.where["part_index"] = index
         self.pieces: list[str] = []
+        self.settled = 0  # so many of the pieces are counted in `kept_bytes`
+        self.kept_bytes = _PART_BYTES
+        self.heard = 0  # pieces that are no longer single
         self.begun = False  # part_started is out
         self.call_id = ""
         self.wire_id = ""  # the vendor's, which may be blank or repeated
@@ -33,6 +56,20 @@ class Growing:
     def characters(self) -> int:
         """How much it has grown."""
         return sum(map(len, self.pieces)) + sum(map(len, self.transcript))
+
+    def settled_bytes(self) -> int:
+        """Memory that it takes, about. Joins what has come since the last time: a short piece takes ten times its length.
+
+        Pieces of media stay: each is base64 by itself.
+        """
+        start = max(1, self.settled)  # some dialects know a part by its first piece
+        if self.kind != "media" and len(self.pieces) > start + 1:
+            rest = self.pieces[start:]
+            self.pieces[start:] = ["".join(rest)]
+            self.heard += len(rest) - 1
+        self.kept_bytes += sum(map(sys.getsizeof, self.pieces[self.settled :]))
+        self.settled = len(self.pieces)
+        return self.kept_bytes + len(self.state) + _CITATION_BYTES * len(self.citations) + sum(map(sys.getsizeof, self.transcript))
 
     def part(self, provider: str) -> pb.ContentPart:
         """The part as it is now. Raises UpstreamFailed for media that are not base64."""

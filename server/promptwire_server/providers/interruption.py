@@ -11,7 +11,7 @@ def interrupted(error: PromptwireError, *, delivered_deltas: int) -> PromptwireE
         f"the answer broke off at delta {delivered_deltas}: {error.message}",
         origin=error.origin,
         retry_after_s=error.retry_after_s,
-        metadata={"delivered_deltas": str(delivered_deltas), "cause": error.reason_name},
+        metadata={**error.metadata, "delivered_deltas": str(delivered_deltas), "cause": error.reason_name},
     )
     broken.__cause__ = error
     return broken

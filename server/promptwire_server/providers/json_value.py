@@ -1,5 +1,6 @@
 """What JSON text means, and looking into it without trusting its shape."""
 
+from collections.abc import Mapping
 from typing import TypeAlias
 
 import orjson
@@ -8,6 +9,11 @@ Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | Non
 JsonObject: TypeAlias = dict[str, Json]
 
 
+SMALL = 64 << 10  # characters: whatever such a text holds takes little memory
+_RICHEST_BYTES = 8 << 20  # that the values of one text may take, besides what the text itself is long
+_VALUE_BYTES: Mapping[bytes, int] = {b"{": 232, b"[": 88, b",": 64}  # about, of an object, a list, and one more value in either
+_BLOCK_BYTES = 64 << 10  # looked at together
+_UNSTRUCTURED = bytes(set(range(256)) - set(b'"{[,'))
 _DEEPEST = 200  # levels: orjson reads 1,024 and writes 254, and ours come around them
 
 
@@ -33,6 +39,38 @@ def parsed_object(text: str | bytes) -> JsonObject | None:
     except orjson.JSONDecodeError:
         return None
     return value if isinstance(value, dict) and not too_deep(text, value) else None
+
+
+def too_rich(text: str | bytes, times: int = 1) -> bool:
+    """Whether the values in the text would take far more memory than it is long: a few bytes of JSON make an object of hundreds.
+
+    A text of `times` as many values as usual may be expected.
+    """
+    most = _RICHEST_BYTES * times
+    return len(text) > SMALL and _seeming(text) > most and _structured(text) > most
+
+
+def _seeming(text: str | bytes) -> int:
+    """Bytes that its values take at most: a quick look, which punctuation within strings deceives."""
+    if isinstance(text, str):
+        return sum(text.count(mark.decode()) * size_bytes for mark, size_bytes in _VALUE_BYTES.items())
+    return sum(text.count(mark) * size_bytes for mark, size_bytes in _VALUE_BYTES.items())
+
+
+def _structured(text: str | bytes) -> int:
+    """Bytes that its values take, about: what stands in strings is not counted. In blocks, so that looking takes no memory itself."""
+    total, quoted, start = 0, False, 0
+    while start < len(text):
+        end = start + _BLOCK_BYTES
+        while text[end - 1 : end] in ("\\", b"\\"):  # what is escaped belongs to its backslash
+            end += 1
+        block = text[start:end]
+        data = block.encode(errors="replace") if isinstance(block, str) else block
+        marks = data.replace(b"\\\\", b"").replace(b'\\"', b"").translate(None, _UNSTRUCTURED)
+        total += sum(map(_seeming, marks.split(b'"')[quoted::2]))
+        quoted ^= marks.count(b'"') % 2 == 1
+        start = end
+    return total
 
 
 def too_deep(text: str | bytes, value: Json) -> bool:

@@ -8,6 +8,8 @@ from promptwire_server.providers.failed import failed
 from promptwire_server.providers.growing import Growing
 from promptwire_server.providers.json_value import Json, JsonObject, dumped
 
+_VALUE_BYTES = 128  # of a small thing
+_TOKEN_BYTES = 512  # of one with its probability
 MAX_PARTS = 1024  # of one candidate: more tool calls or images than that are no answer
 
 
@@ -134,4 +136,15 @@ class Lane:
 
     def deltas(self) -> int:
         """How many pieces there were."""
-        return sum(len(part.pieces) + len(part.transcript) for part in self.parts)
+        return sum(len(part.pieces) + part.heard + len(part.transcript) for part in self.parts)
+
+    def kept_bytes(self) -> tuple[int, int]:
+        """Memory that its words and its media take, about; of what is counted as words, short pieces are joined."""
+        words = media = 0
+        for part in self.parts:
+            if part.kind == "media":
+                media += part.settled_bytes()
+            else:
+                words += part.settled_bytes()
+        noted = sum(_VALUE_BYTES + (len(value) if isinstance(value, str) else 0) for value in self.extras.values())
+        return words + noted, media + sum(_TOKEN_BYTES + _VALUE_BYTES * len(each.top) for each in self.all_logprobs)

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from promptwire_server.core.errors import DeadlineExceeded, PromptwireError
-from promptwire_server.providers.failed import failed
+from promptwire_server.providers.failed import timed_out
 from promptwire_server.providers.upstream import Timeouts
 
 TICK_S = 0.002  # loops round their clocks to a millisecond, and wake up that much early
@@ -41,4 +41,4 @@ class Patience:
         if cause == "deadline":
             return DeadlineExceeded.during("upstream", f"the deadline passed while {self._name} was answering; allow more time")
         seconds = {"first_token": self._timeouts.first_token_s, "idle": self._timeouts.idle_s, "total": self._timeouts.total_s}[cause]
-        return failed(self._name, f"{_ADVICE[cause]} within {seconds:g} s")
+        return timed_out(self._name, f"{_ADVICE[cause]} within {seconds:g} s", cause)

@@ -8,7 +8,9 @@ from promptwire_server.providers.answer import Answer
 from promptwire_server.providers.attempt import Try
 from promptwire_server.providers.framing import Parser
 from promptwire_server.providers.interruption import interrupted
-from promptwire_server.providers.upstream import Stream
+from promptwire_server.providers.upstream import Bounds, Stream
+
+_WEIGHED_BYTES = 128 << 10  # of a stream, between two looks at what is kept of it
 
 Listener = Callable[[PromptwireError], PromptwireError]  # hears what broke an answer; gives what is to be said of it. Must not raise
 
@@ -16,20 +18,28 @@ Listener = Callable[[PromptwireError], PromptwireError]  # hears what broke an a
 class Reading:
     """Bytes in, batches of events out. It owns neither stream nor attempt, but lets go of both."""
 
-    __slots__ = ("_answer", "_attempt", "_listener", "_parser", "_stream")
+    __slots__ = ("_answer", "_attempt", "_bounds", "_listener", "_parser", "_stream", "_unweighed_bytes")
 
-    def __init__(self, stream: Stream, parser: Parser, answer: Answer, attempt: Try, listener: Listener | None = None) -> None:
+    def __init__(
+        self, stream: Stream, parser: Parser, answer: Answer, attempt: Try, bounds: Bounds, listener: Listener | None = None
+    ) -> None:
         self._stream = stream
         self._parser = parser
         self._answer = answer
         self._attempt = attempt
+        self._bounds = bounds
         self._listener = listener
+        self._unweighed_bytes = 0
 
     async def more(self, out: list[Event]) -> None:
         """Add what the next bytes mean. What came before an error is in `out`."""
         data = await self._stream.read()
         if data:
             self._answer.take(self._parser.feed(data), out)
+            self._unweighed_bytes += len(data)
+            if self._unweighed_bytes > _WEIGHED_BYTES and not self._answer.done:
+                self._unweighed_bytes = 0
+                self._answer.check_size(self._bounds)
         else:
             self._answer.closed(self._parser.rest(), out)
         if out:

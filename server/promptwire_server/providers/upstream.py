@@ -33,7 +33,9 @@ class Bounds:
     head_bytes: int = 16 << 10  # a line of the head; of a whole head, 128 such lines at most
     line_bytes: int = 8 * _MIB  # of a stream: one line, so one image in base64
     event_bytes: int = 8 * _MIB
-    body_bytes: int = 64 * _MIB  # of a whole answer
+    body_bytes: int = 8 * _MIB  # of a whole answer
+    large_bytes: int = 64 * _MIB  # of one with pictures or sound that were asked for, or with vectors
+    text_bytes: int = 2 * _MIB  # of one candidate: what it says in words, calls included, as far as it is kept until the end
     stream_bytes: int = 256 * _MIB  # of a stream, all of it
 
 
@@ -70,6 +72,7 @@ class Request:
     deadline_s: float  # on the monotonic clock
     body: bytes = b""  # JSON
     headers: Mapping[str, str] = field(default_factory=dict)  # besides those of the endpoint
+    most_bytes: int = 0  # of a whole answer; 0: as the bounds have it
 
 
 @dataclass(frozen=True, slots=True)

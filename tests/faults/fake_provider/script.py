@@ -232,6 +232,7 @@ class Play:
 
     play: str | None = key(None, str, "plays this recording, byte for byte")
     cut: int | None = key(None, int, "only so many bytes of the recording")
+    loop: int = key(0, _size, "the last so many bytes of the recording come again and again, without an end")
     cut_how: str = key("fin", _one_of("fin", "rst", "hang"), "after a cut: `fin`, `rst` or `hang`")
 
 

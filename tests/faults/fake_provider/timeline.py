@@ -64,6 +64,8 @@ def compiled(reply: Reply, script: Script, *, now_s: float, keeps_alive: bool) -
 
 def playback(recording: bytes, play: Play) -> Timeline:
     """Return the bytes of a recording, cut where the script says."""
+    if play.loop:
+        return Timeline([Raw(recording[: -play.loop]), Repeat(recording[-play.loop :], FOREVER)], chunked=False, closes=True)
     if play.cut is None:
         closes = not _delimited(recording)
         return Timeline([Raw(recording)], chunked=False, closes=closes)

@@ -85,4 +85,4 @@ def test_a_call_that_broke_off_is_not_closed() -> None:
     answer = ChatAnswer(call, "openai", make_ids())
     data = orjson.dumps(chunk(id="c1", type="custom", custom={"name": "grep", "input": "a"})).decode()
     answer.take([("", data)], [])
-    assert answer.partial().candidates[0].message.parts[0].tool_call.arguments_json == '{"input":"a'
+    assert answer.response(with_parts=True, note=False).candidates[0].message.parts[0].tool_call.arguments_json == '{"input":"a'

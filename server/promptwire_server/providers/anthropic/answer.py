@@ -90,6 +90,10 @@ class MessageAnswer(Answer):
         if unknown := unknown_usage(self._usage):
             self.extras["usage"] = unknown
 
+    def hidden_bytes(self) -> int:
+        """See Answer."""
+        return super().hidden_bytes() + sum(block.hidden_bytes() for block in self._blocks.values())
+
     def said_tokens(self) -> int:
         """See Answer. Why the vendor refused is its own explanation, and costs nothing."""
         return tokens_of(sum(part.characters() for part in self._lane.parts if part.kind != "refusal"))

@@ -1,5 +1,7 @@
 """Block: one content block of an answer while it grows. A whole block is one that began with everything, so both ways give the same."""
 
+import sys
+
 import orjson
 
 from promptwire_server.core.reply import Event
@@ -18,6 +20,7 @@ _TOLD = {
     "redacted_thinking": frozenset[str](),
     "tool_use": frozenset({"type", "id", "name", "input"}),
 }
+_VALUE_BYTES = 128  # of a small thing
 _USUAL_CALLER: JsonObject = {"type": "direct"}  # the model itself: what is meant when nothing is said
 
 
@@ -75,6 +78,11 @@ class Block:
         for citation in self.part.citations:
             citation.start_index, citation.end_index = 0, self.part.characters()  # it stands for all of its block's text
         self.part.state = self._state()
+
+    def hidden_bytes(self) -> int:
+        """Memory that is taken by what the part does not have yet, about."""
+        kept = [*self._input, *(value for value in self._head.values() if isinstance(value, str))]
+        return sum(map(sys.getsizeof, kept)) + _VALUE_BYTES * (len(self._head) + len(self._cited))
 
     def _grow(self, piece: str, out: list[Event]) -> None:
         if piece:
