@@ -114,9 +114,8 @@ class Application:
         )
         self._tally = Tally(self.metrics, lines.write_all, later, self._treasury.journal.write)
         self._sharing = Sharing(settings, clock, chance, lines.write_masked)
-        self._sameness = Sameness(settings, self._sharing.redis, clock=clock, ids=self._ids, log=lines.write_masked)
-        self._sharing = Sharing(settings, clock, chance, lines.write_masked)
         self.metrics.registry.register(self._sharing)
+        self._sameness = Sameness(settings, self._sharing.redis, clock=clock, ids=self._ids, log=lines.write_masked)
         self._lasting = Lasting(
             clock=clock,
             chance=chance,
@@ -153,7 +152,6 @@ class Application:
         """Bind every port and answer. Raises RuntimeError or OSError naming the address when one is taken."""
         await self._sharing.check()
         await self._treasury.start()
-        await self._sharing.check()
         self._sameness.start()
         await self._office.start()
         await self._switch.gateway.learn()
@@ -199,7 +197,6 @@ class Application:
         self._custody.stop()
         self._tally.settle()
         await asyncio.gather(self._switch.gateway.aclose(), *self._closing)
-        await self._sharing.aclose()
         await self._sameness.aclose()
         await self._sharing.aclose()
         await self._treasury.stop()
@@ -238,7 +235,7 @@ class Application:
         load = Load(stream_settings(self._settings))
         servicers: dict[str, object] = {
             "ChatService": ChatService(switch, switch.count_tokens, load, self._clock),
-            "ChainService": ChainService(Engine(switch, self._clock, self._ids), Plans(), load),
+            "ChainService": ChainService(Engine(switch, self._clock, self._ids, self._treasury.cashier), Plans(), load),
             "EmbeddingService": EmbeddingService(switch.embed),
             "ModelService": ModelService(switch),
             "SystemService": SystemService(self._info()),

@@ -38,6 +38,15 @@ class Asker:
     base: pb.ChatRequest  # merged into every question
     events: Events
     run_id: str
+    chain: str = ""  # by name
+    limit_nano_usd: int | None = None  # of all questions together
+    fund: str = ""  # the hold that they are paid from
+    spent_nano_usd: int = 0  # of the limit, attempts that failed included
+
+    @property
+    def left_nano_usd(self) -> int | None:
+        """What the questions to come may cost; None: anything."""
+        return None if self.limit_nano_usd is None else max(0, self.limit_nano_usd - self.spent_nano_usd)
 
 
 class Asking:
@@ -58,12 +67,16 @@ class Asking:
     async def ask(self, request: pb.ChatRequest) -> pb.ChatResponse:
         """The whole answer. Raises what the handler raises, and TimeoutError when the time is up; `request` is the step's own."""
         request.MergeFrom(self._asker.base)
+        left = self._asker.left_nano_usd
+        if left is not None:
+            request.max_cost_nano_usd = min(left, request.max_cost_nano_usd) if request.HasField("max_cost_nano_usd") else left
         self.delivered, self._told = False, 0
         call = self._call(request)
         self._tried = call.trail.attempts
         try:
             response = await self._answer(call)
         finally:
+            self._asker.spent_nano_usd += call.trail.cost_nano_usd
             self.attempts.extend(self._tried)
             self._asker.context.trail.attempts.extend(self._tried)
         self.responses.append(response)
@@ -104,6 +117,8 @@ class Asking:
             arrival_s=asker.clock.monotonic(),
             stream=asker.events.parts,
             run_id=asker.run_id,
+            chain=asker.chain,
+            fund=asker.fund,
             step_id=self._place.step_id,
         )
 

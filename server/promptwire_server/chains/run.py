@@ -10,12 +10,14 @@ from promptwire_server.chains.check import Job
 from promptwire_server.chains.deadline import Deadline, Whose
 from promptwire_server.chains.events import WHOLE_RUN, Events, Place, Watcher
 from promptwire_server.chains.findings import inside
+from promptwire_server.chains.funds import Funds, NoFunds
 from promptwire_server.chains.plan import DEFAULT_MAX_STEPS, END, Step
 from promptwire_server.chains.results import add_outputs
 from promptwire_server.chains.settings import DEFAULT_RUN_SETTINGS, RunSettings
 from promptwire_server.chains.times import set_seconds
 from promptwire_server.chains.values import Values
 from promptwire_server.chains.visit import Progress, Visit
+from promptwire_server.core.call import Call
 from promptwire_server.core.clock import Clock
 from promptwire_server.core.errors import ChainFailed, PromptwireError
 from promptwire_server.core.handler import Handler
@@ -23,6 +25,8 @@ from promptwire_server.core.ids import Ids
 from promptwire_server.core.money import dollars
 
 __all__ = ["Context", "Engine", "Run", "Watcher"]
+
+NO_FUNDS = NoFunds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,7 @@ class Engine:
     handler: Handler  # the whole gateway
     clock: Clock
     ids: Ids
+    funds: Funds = NO_FUNDS
     settings: RunSettings = DEFAULT_RUN_SETTINGS
 
     def run(self, job: Job, context: Context, watcher: Watcher | None = None) -> "Run":
@@ -49,7 +54,9 @@ class Run:
         self._job = job
         self._context = context
         self._events = Events(self.run_id, engine.clock, watcher)
-        self._asker = Asker(engine.handler, engine.clock, context, job.base, self._events, self.run_id)
+        self._funds = engine.funds
+        self._asker = Asker(engine.handler, engine.clock, context, job.base, self._events, self.run_id, job.plan.name)
+        self._asker.limit_nano_usd = job.bounds.max_cost_nano_usd
         self._deadline = Deadline(context.deadline_s, Whose.CALLER).within(job.bounds.timeout_s, engine.clock.monotonic(), Whose.CHAIN)
         self._progress = Progress(Values(job.inputs))
         self._visits: dict[int, int] = {}  # by position
@@ -66,13 +73,25 @@ class Run:
         """
         try:
             await self._tell_started()
+            await self._reserve()
             await self._walk()
             self._step_id = ""
             response = self._response()
         except PromptwireError as error:
             raise self._annotated(error) from error
+        finally:
+            if self._asker.fund:
+                self._funds.release(self._asker.fund)
         await self._tell_finished(response.result)
         return response
+
+    async def _reserve(self) -> None:
+        """Set aside the whole limit, so that no other call takes what a later step needs."""
+        limit, context = self._asker.limit_nano_usd, self._context
+        if limit:
+            call = Call(self._asker.base, context.principal, context.request_id, context.trace_id, self._deadline.at_s, context.arrival_s)
+            call.run_id, call.chain = self.run_id, self._asker.chain
+            self._asker.fund = await self._funds.reserve(call, limit)
 
     async def _walk(self) -> None:
         position = 0

@@ -68,6 +68,7 @@ class Call:
     because: str = ""  # why this target was chosen; set by route
     first_by_s: float = 0.0  # by when its answer must have begun (a whole one: be complete), on the monotonic clock; 0: no such time
     chain: str = ""  # by name, of a step of one
+    fund: str = ""  # the hold of the run that a step's attempts are taken from
     embed: pb.EmbedRequest | None = None  # where vectors are asked for: of what; `request` has what all questions have in common
 
     def remaining_s(self, now_s: float) -> float:
@@ -94,6 +95,7 @@ class Call:
             because,
             first_by_s,
             self.chain,
+            self.fund,
             self.embed,
         )
 

@@ -10,7 +10,7 @@ from promptwire_server.core.budget import Budget, PerCall, Spender
 from promptwire_server.core.call import Call, Target
 from promptwire_server.core.clock import Clock
 from promptwire_server.core.errors import BudgetExhausted, BudgetStoreUnavailable, PriceUnknown
-from promptwire_server.core.facts import Facts
+from promptwire_server.core.facts import UNKNOWN, Facts
 from promptwire_server.core.ledger import Entry
 from promptwire_server.core.money import dollars
 from promptwire_server.core.price import Price
@@ -94,6 +94,23 @@ class Cashier:
         tokens = wish.bound.output_tokens if granted >= most else affordable_output_tokens(price, bound, granted) * bound.candidates
         return Paid(_limited(call, tokens // bound.candidates, fitted=granted < most), hold_id, granted, tokens)
 
+    async def reserve(self, call: Call, limit_nano_usd: int) -> str:
+        """Set aside what a run may cost, in the budgets that count it whatever model it asks. See chains/funds.py."""
+        principal = call.principal
+        spender = Spender(principal.tenant, "", "", principal.name, principal.api_key_id, call.chain, call.request.labels)
+        budgets = [budget for budget in self.purse.counting(spender) if not isinstance(budget.window, PerCall)]
+        if not any(budget.binds for budget in budgets):
+            return ""
+        ask = Ask(f"{call.run_id}.run", tuple(budget.budget_id for budget in budgets), limit_nano_usd, limit_nano_usd, None)
+        decided = await self._when_free(call, ask)
+        if isinstance(decided, Denial):
+            raise _exhausted(decided, limit_nano_usd)
+        return decided.hold_id
+
+    def release(self, hold_id: str) -> None:
+        """Give back what is left of a run's hold."""
+        self.purse.settle(hold_id, ())
+
     def _least(self, call: Call, price: Price, bound: Bound) -> int:
         """What the shortest answer that is of use may cost."""
         each = min(bound.output_tokens // bound.candidates, self._settings.least_output_tokens)
@@ -101,19 +118,24 @@ class Cashier:
 
     async def _granted(self, call: Call, wish: "_Wish", budgets: Sequence[Budget], hold_id: str, intent: Entry) -> int:
         """How much is set aside: all of the wish, once that is possible; less, when waiting for it is of no use."""
-        until_s = self._clock.monotonic() + min(self._settings.patience_s, call.remaining_s(self._clock.monotonic()) / 2)
         ids = tuple(budget.budget_id for budget in budgets)
-        ask = Ask(hold_id, ids, wish.most, wish.most, intent)
-        decided = await self._asked(ask)
-        while isinstance(decided, Denial) and decided.by_holds and (left_s := until_s - self._clock.monotonic()) > 0:
-            await self._waiters.wait(left_s)
-            decided = await self._asked(ask)
+        decided = await self._when_free(call, Ask(hold_id, ids, wish.most, wish.most, intent, call.fund))
         if isinstance(decided, Denial) and wish.least < wish.most:
-            decided = await self._asked(Ask(hold_id, ids, wish.most, wish.least, intent))
+            decided = await self._asked(Ask(hold_id, ids, wish.most, wish.least, intent, call.fund))
         if isinstance(decided, Denial):
             raise _exhausted(decided, wish.least)
         self._waiters.call()  # there may be room for the next
         return decided.nano_usd
+
+    async def _when_free(self, call: Call, ask: Ask) -> Hold | Denial:
+        """What is decided once it helps no more to wait for those who hold."""
+        now_s = self._clock.monotonic()
+        until_s = now_s + min(self._settings.patience_s, call.remaining_s(now_s) / 2)
+        decided = await self._asked(ask)
+        while isinstance(decided, Denial) and decided.by_holds and (left_s := until_s - self._clock.monotonic()) > 0:
+            await self._waiters.wait(left_s)
+            decided = await self._asked(ask)
+        return decided
 
     async def _asked(self, ask: Ask) -> Hold | Denial:
         try:
@@ -141,8 +163,9 @@ class _Wish:
 
 
 def _bound(call: Call, facts: Facts) -> Bound:
-    bound = bound_of(call.request, facts)
-    return bound.with_output(0) if call.embed is not None else bound
+    if call.embed is None:
+        return bound_of(call.request, facts)
+    return bound_of(call.request, UNKNOWN).with_output(0)  # each text has a context window of its own
 
 
 def _limit_of_call(call: Call, budgets: Sequence[Budget]) -> int | None:

@@ -11,7 +11,7 @@ from promptwire_server.core.handler import Handler
 from promptwire_server.core.reply import Reply
 from promptwire_server.rpc.events import EventWriter, Load, joined
 from promptwire_server.rpc.exchange import Exchange
-from promptwire_server.rpc.intake import chat_call, refuse_cost_limit
+from promptwire_server.rpc.intake import chat_call
 
 CountTokens = Callable[[Call], Awaitable[pb.CountTokensResponse]]
 
@@ -28,7 +28,6 @@ class ChatService:
     async def Chat(self, request: pb.ChatRequest, exchange: Exchange) -> pb.ChatResponse:  # noqa: N802 - the contract's name
         """One whole answer."""
         call = chat_call(request, exchange, stream=False)
-        refuse_cost_limit(request)
         async with await self._handler(call) as reply:
             return await reply.read()
 
@@ -37,7 +36,6 @@ class ChatService:
         if request.restart_policy not in pb.StreamChatRequest.RestartPolicy.values():
             raise InvalidRequest.at("restart_policy", f"{request.restart_policy} is no policy that this server knows")
         call = chat_call(request.chat, exchange, stream=True, path="chat", join=self._load.window_s() > 0)
-        refuse_cost_limit(request.chat, "chat.")
         call.restart = request.restart_policy
         async with await self._handler(call) as reply:
             await self._relay(reply, ChatWriter(exchange, request.heartbeat_interval.ToNanoseconds() / 1e9))

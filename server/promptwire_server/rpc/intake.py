@@ -3,7 +3,7 @@
 from promptwire import v1 as pb
 from promptwire_server.core.call import Call
 from promptwire_server.core.checks import check_chat
-from promptwire_server.core.errors import Disabled, InvalidRequest, Violation
+from promptwire_server.core.errors import InvalidRequest
 from promptwire_server.rpc.exchange import Exchange
 
 
@@ -26,11 +26,3 @@ def chat_call(request: pb.ChatRequest, exchange: Exchange, *, stream: bool, path
         trail=exchange.trail,
         join=join,
     )
-
-
-def refuse_cost_limit(request: pb.ChatRequest, prefix: str = "") -> None:
-    """Raises Disabled for a limit that this server does not keep: one that is passed over in silence costs money. Counting has no cost."""
-    if request.HasField("max_cost_nano_usd"):
-        path = f"{prefix}max_cost_nano_usd"
-        message = "this server does not limit what a call costs yet; leave it out, and bound generation.max_output_tokens"
-        raise Disabled(f"{path}: {message}", violations=[Violation(path, message)])

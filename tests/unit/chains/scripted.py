@@ -188,7 +188,7 @@ async def no_sleep(_: float) -> None:
 
 def engine_of(gateway: Gateway, clock: Clock | None = None, **settings: object) -> Engine:
     clock = clock or SystemClock()
-    return Engine(gateway, clock, Ids(clock, Chance()), RunSettings(**{"sleep": no_sleep, **settings}))  # type: ignore[arg-type]  # tests name what they need
+    return Engine(gateway, clock, Ids(clock, Chance()), settings=RunSettings(**{"sleep": no_sleep, **settings}))  # type: ignore[arg-type]  # tests name what they need
 
 
 async def run(request: pb.RunChainRequest, gateway: Gateway | None = None, log: Log | None = None, seconds: float = 60.0) -> pb.RunResult:

@@ -127,17 +127,6 @@ async def test_a_bad_field_is_named_by_its_path_in_the_rpcs_message(serve: Serve
     assert not any(violation.field.startswith("chat") for violation in whole.details.bad.field_violations)
 
 
-async def test_a_limit_of_cost_that_nobody_keeps_is_refused_before_anything_is_asked(serve: Serve) -> None:
-    gateway = Gateway()
-    edge = await served(serve, gateway)
-    ask = pb.ChatRequest(prompt="hi", max_cost_nano_usd=1)
-    whole, streamed = await failure(edge.chat(ask)), await failure(edge.events(pb.StreamChatRequest(chat=ask)))
-    assert (whole.reason, whole.details.bad.field_violations[0].field) == ("DISABLED", "max_cost_nano_usd")
-    assert (streamed.reason, streamed.details.bad.field_violations[0].field) == ("DISABLED", "chat.max_cost_nano_usd")
-    assert "leave it out" in whole.message
-    assert gateway.calls == []
-
-
 async def test_the_call_knows_what_to_do_when_its_stream_breaks(serve: Serve) -> None:
     gateway = Gateway()
     asked = pb.StreamChatRequest(chat=ASK, restart_policy=pb.StreamChatRequest.RESTART_POLICY_CONTINUE)
