@@ -37,6 +37,7 @@ def kind_of(error: PromptwireError) -> FailureKind:
 
 _BY_CALLER: Final = "fallback named by the caller"
 _ALONE: Final = "asked for by name"
+_MOST_ENDS: Final = 256
 
 
 class Plan:
@@ -67,6 +68,8 @@ class Plan:
     @property
     def goes_on(self) -> bool:
         """Whether `after` may give somebody when a credential is refused, which is a failure or a rate limit."""
+        if not self._aliases:
+            return False
         names = self._names or ()
         return any(name not in names for kind in _OF_CREDENTIALS for name in self._fallbacks(kind))
 
@@ -141,10 +144,10 @@ class Planner:
         return way.ends.get(name) or self._end(way, name, field)
 
     def _end(self, way: Way, name: str, field: str) -> Way:
-        """At a target that is named by itself. Kept only where configuration names it: callers may make up any number."""
-        end = Way(Single(self._routes.resolve(name, field)[0], self._view, way.because or _ALONE), way)
-        if way.aliases:
-            way.ends[name] = end
+        """At a target that is named by itself. Kept for the next call, but not for ever: callers may make up any number."""
+        if len(way.ends) >= _MOST_ENDS:
+            way.ends.clear()
+        end = way.ends[name] = Way(Single(self._routes.resolve(name, field)[0], self._view, way.because or _ALONE), way)
         return end
 
     def _with_callers(self, choices: Sequence[Choice], question: Question) -> Sequence[Choice]:

@@ -72,7 +72,7 @@ class Way:
         self.variant: str = "" if before is None else before.variant  # the side of the first split
         self.hedge: Hedge | None = None if before is None else before.hedge  # of the last alias that has one
         self.shadow: Shadow | None = None if before is None else before.shadow
-        self.ends: dict[str, Way] = {}  # by names of the configuration's that are no aliases
+        self.ends: dict[str, Way] = {}  # by names that are no aliases
         self._onward: dict[Turn, Way] = {}
         self._said: dict[Choice, Choice] = {}
 

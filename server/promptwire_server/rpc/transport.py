@@ -111,8 +111,16 @@ class GrpcExchange:
     def trace_id(self) -> str:
         """From "traceparent", or new."""
         if not self._trace_id:
-            self._trace_id = _trace_id(self.metadata.get("traceparent", "")) or self._edge.ids.trace()
+            self._trace_id = _trace_id(self._traceparent()) or self._edge.ids.trace()
         return self._trace_id
+
+    def _traceparent(self) -> str:
+        """Looked for by itself: where nobody needs a key, nothing else of the metadata is ever read. Of several, the last."""
+        found = ""
+        for key, value in self._context.invocation_metadata() or ():
+            if key == "traceparent" and isinstance(value, str):
+                found = value
+        return found
 
     @property
     def trail(self) -> Trail:

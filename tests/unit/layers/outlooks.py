@@ -68,6 +68,10 @@ class Read:
     def recalled(self, target: Target) -> Facts:
         return self.facts.get(target, UNKNOWN)
 
+    def learn(self, facts: Mapping[Target, Facts]) -> None:
+        self.facts = facts
+        self.changes += 1
+
 
 def view(doing: Doing | None = None, known: Mapping[Target, Facts] | None = None, seed: int = 1) -> View:
     doing = doing or Doing()

@@ -269,3 +269,28 @@ def test_a_planner_keeps_nothing_of_the_names_that_callers_make_up() -> None:
     for number in range(100):
         plan(of, f"a/made-up-{number}", session_id=f"s{number}", fallback_models=[f"b/{number}"])
     assert len(of._named) == 1
+    for number in range(1000):
+        plan(of, f"a/made-up-{number}")
+    assert len(of._start.ends) <= 256
+
+
+def test_ways_that_were_taken_before_tell_the_same_again() -> None:
+    aliases = {
+        "x": Alias(rules=(Rule(long, "y"), Rule(lambda values: bool(values["tools"]), "c/m")), strategy="rules", members=members(C)),
+        "y": Alias(strategy="split", arms=(Arm("all", "z", 100),), fallbacks=Fallbacks(default=("c/m",))),
+        "z": Alias(members(A, B), "round_robin", hedge=Hedge(1.0)),
+    }
+    of = planner(aliases)
+    asked: list[dict[str, Any]] = [{"prompt": "hi " * 200}, {"prompt": "hi", "generation": TOOLS}, {"prompt": "hi"}]
+    told = [[(words(made), made.variant, made.hedge, made.beyond) for made in (plan(of, **one) for one in asked)] for _ in range(3)]
+    turns = "rule 1 of x, side all of y"
+    assert (
+        told[0]
+        == told[2]
+        == [
+            ([f"a/m: {turns}, its turn", f"b/m: {turns}, next in turn"], "all", Hedge(1.0), C),
+            (["c/m: rule 2 of x"], "", None, None),
+            (["c/m: no rule of x, first by priority"], "", None, None),
+        ]
+    )
+    assert told[1][0][0] == [f"b/m: {turns}, its turn", f"a/m: {turns}, next in turn"]

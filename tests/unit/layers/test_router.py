@@ -202,6 +202,16 @@ async def test_a_target_that_is_usually_too_slow_is_passed_over(clock: ManualClo
     assert upstream.asked == "b"
 
 
+@pytest.mark.parametrize(("stream", "asked"), [(True, "a"), (False, "b")])
+async def test_streams_are_judged_by_first_tokens_and_whole_answers_by_their_end(
+    clock: ManualClock, make_call: MakeCall, asked: str, *, stream: bool
+) -> None:
+    upstream = Upstream(clock, a=[None], b=[None])
+    known = Known(seconds={A: 20.0, B: 1.0}, of_streams={A: 0.5, B: 20.0})
+    await router(clock, upstream, Planned([A, B]), known)(make_call(timeout_s=10.0, stream=stream))
+    assert upstream.asked == asked
+
+
 async def test_the_last_target_is_tried_however_slow_it_usually_is(clock: ManualClock, make_call: MakeCall) -> None:
     upstream = Upstream(clock, b=[None])
     await router(clock, upstream, Planned([B]), Known({B: 20.0}))(make_call(timeout_s=10.0))

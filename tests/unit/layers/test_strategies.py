@@ -1,5 +1,6 @@
 """In which order the targets of an alias are tried, and which are left out."""
 
+import random
 from collections import Counter
 
 import pytest
@@ -8,13 +9,18 @@ from promptwire import v1 as pb
 from promptwire_server.core.call import Target
 from promptwire_server.core.errors import CapabilityMissing, NoHealthyUpstream
 from promptwire_server.core.facts import Facts
-from promptwire_server.core.price import FREE, OPERATOR, Price, Rates
+from promptwire_server.core.price import FREE, OPERATOR, Price, Rates, expected_nano_usd
 from promptwire_server.layers.alias import Member, Strategy
-from promptwire_server.layers.pool import Pool
-from tests.unit.layers.outlooks import A, B, C, Doing, members, priced, question, targets, view
+from promptwire_server.layers.pool import Pool, View
+from tests.unit.layers.outlooks import A, B, C, Doing, Read, members, priced, question, targets, view
 
 HI = question(prompt="hi")
 ALL: list[Strategy] = ["priority", "round_robin", "weighted", "least_in_flight", "latency", "cheapest", "affinity"]
+
+
+def read(seen: View) -> Read:
+    assert isinstance(seen.knowledge, Read)
+    return seen.knowledge
 
 
 def firsts(pool: Pool, count: int) -> Counter[Target]:
@@ -94,6 +100,28 @@ def test_the_length_of_the_answer_decides_between_cheap_prompts_and_cheap_answer
     prompt = "word " * 400
     assert pool.choices(question(prompt=prompt))[0].target == B
     assert pool.choices(question(prompt=prompt, generation=pb.GenerationSettings(max_output_tokens=1)))[0].target == A
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_the_cheapest_is_first_whether_or_not_the_prompt_has_to_be_looked_at(seed: int) -> None:
+    source = random.Random(seed)
+    rates = {target: Rates(source.randrange(3), source.randrange(3)) for target in (A, B, C)}
+    pool = Pool("x", members(A, B, C), "cheapest", view(known={target: Facts(Price(rates[target], OPERATOR)) for target in rates}))
+    for words in (1, 1000, 100_000):
+        asked = question(prompt="word " * words)
+        costs = [expected_nano_usd(Price(rates[target], OPERATOR), asked.prompt_tokens, 400) for target in targets(pool.choices(asked))]
+        assert costs == sorted(costs, key=lambda cost: cost or 0)
+
+
+def test_what_is_learnt_of_prices_and_capabilities_holds_from_the_next_choice_on() -> None:
+    known = {A: priced(9), B: priced(5)}
+    seen = view(known=known)
+    pool = Pool("x", members(A, B), "cheapest", seen)
+    assert targets(pool.choices(HI)) == [B, A]
+    read(seen).learn({A: priced(1), B: Facts(capabilities=(pb.CAPABILITY_CHAT,))})
+    assert targets(pool.choices(HI)) == [A, B]
+    asked = question(prompt="hi", generation=pb.GenerationSettings(tools=[pb.Tool()]))
+    assert targets(pool.choices(asked)) == [A]
 
 
 def test_price_classes_go_before_prices_and_what_is_free_costs_nothing() -> None:

@@ -253,6 +253,38 @@ async def test_names_that_callers_think_up_are_forgotten_and_those_of_the_operat
     await refused(store, limited)
 
 
+async def test_a_target_without_limits_is_free_until_the_vendor_says_otherwise(store: Limits) -> None:
+    free = store.free(OPEN.name)
+    assert free is not None
+    assert store.free(OPEN.name) is free
+    free.settle(9)
+    free.give_back()
+    assert store.in_flight(OPEN.name) == 0
+    free.heard([requests_left(0.0, whole_in_s=60.0)])
+    assert store.free(OPEN.name) is None
+    free.heard([requests_left(0.0, whole_in_s=50.0)])  # a call that was under way already
+    assert (await refused(store, OPEN)).cause == "vendor"
+
+
+async def test_a_target_that_was_closed_or_has_limits_is_not_free(store: Limits) -> None:
+    await taken(store, limited := scope("openai/limited", requests=1))
+    assert store.free(limited.name) is None
+    free = store.free(OPEN.name)
+    assert free is not None
+    free.close_for(5.0)
+    assert store.free(OPEN.name) is None
+    assert (await refused(store, OPEN)).cause == "closed"
+
+
+async def test_free_targets_that_callers_think_up_are_forgotten(clock: ManualClock) -> None:
+    store = Limits(clock, most_unnamed=10)
+    kept = store.free("openai/kept")
+    for number in range(100):
+        store.free(f"openai/{number}")
+        assert store.free("openai/kept") is kept
+    assert len(store) == 10
+
+
 async def test_limits_that_are_set_later_hold_for_a_target_that_was_known(store: Limits) -> None:
     (await taken(store, OPEN)).close_for(5.0)
     assert (await refused(store, scope(requests=100))).cause == "closed"
