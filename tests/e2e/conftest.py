@@ -38,7 +38,12 @@ class Serve(Protocol):
     """Starts a server that ends with the test."""
 
     def __call__(
-        self, config: Mapping[str, Any] | None = None, *, environ: Mapping[str, str] | None = None, arguments: Sequence[str] = ()
+        self,
+        config: Mapping[str, Any] | None = None,
+        *,
+        environ: Mapping[str, str] | None = None,
+        arguments: Sequence[str] = (),
+        module: str = "promptwire_server",
     ) -> Server:
         """The server, once it answers."""
         ...
@@ -97,11 +102,16 @@ def serve(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Serve]:
     with contextlib.ExitStack() as stack:
 
         def start(
-            config: Mapping[str, Any] | None = None, *, environ: Mapping[str, str] | None = None, arguments: Sequence[str] = ()
+            config: Mapping[str, Any] | None = None,
+            *,
+            environ: Mapping[str, str] | None = None,
+            arguments: Sequence[str] = (),
+            module: str = "promptwire_server",
         ) -> Server:
             own = tmp_path / str(next(numbers))
             own.mkdir()
-            return stack.enter_context(process.running(own, config, environ=environ, arguments=arguments, started=listed.append))
+            running = process.running(own, config, environ=environ, arguments=arguments, started=listed.append, module=module)
+            return stack.enter_context(running)
 
         yield start
     listed[:] = [server for server in listed if server.process.poll() is None]

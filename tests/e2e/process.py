@@ -84,12 +84,15 @@ class Log:
 class Server:
     """A running server, or a supervisor with its workers."""
 
-    def __init__(self, config: Path, folder: Path, environ: Mapping[str, str], arguments: Sequence[str] = ()) -> None:
+    def __init__(
+        self, config: Path, folder: Path, environ: Mapping[str, str], arguments: Sequence[str] = (), module: str = "promptwire_server"
+    ) -> None:
+        """`module` is what is run: the server, or what makes one that fails in some way."""
         self.folder = folder
         self.config = config
         # Its standard output is not read while it runs: the banner fits into a pipe.
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "promptwire_server", "serve", "--config", str(config), *arguments],
+            [sys.executable, "-m", module, "serve", "--config", str(config), *arguments],
             cwd=folder,
             env=environment(folder, environ),
             stdin=subprocess.DEVNULL,
@@ -220,10 +223,11 @@ def running(
     environ: Mapping[str, str] | None = None,
     arguments: Sequence[str] = (),
     started: Callable[[Server], None] = lambda _: None,
+    module: str = "promptwire_server",
 ) -> Iterator[Server]:
     """A server for the length of a `with` block; `started` sees it before it is ready."""
     path = write_config(folder, merged(base_config(folder), config or {}))
-    server = Server(path, folder, environ or {}, arguments)
+    server = Server(path, folder, environ or {}, arguments, module)
     started(server)
     try:
         server.wait_ready()
