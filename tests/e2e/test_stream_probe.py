@@ -70,12 +70,12 @@ async def test_without_a_probe_it_is_the_callers_error(serve: Serve, fake: FakeP
 async def test_a_caller_who_leaves_while_a_stream_is_held_releases_it(serve: Serve, fake: FakeProvider) -> None:
     server = started(serve, fake, {"characters": 1000, "within": "60s"})
     reading = asyncio.ensure_future(streamed(server, "fake/held~tokens=10;hang=4"))
-    await fake.aledger(model="held~tokens=10;hang=4", seen=1)
+    await fake.aledger(model="held~tokens=10;hang=4", hung="True", seen=1)
     reading.cancel()
     with pytest.raises(asyncio.CancelledError):
         await reading
     (entry,) = await fake.aledger(model="held~tokens=10;hang=4", ended=1)
-    assert entry["hung"]
+    assert entry["ended"].startswith("client_")
     process.until(lambda: server.metrics().sum("promptwire_chats_in_flight") == 0, what="the end of the call")
 
 
