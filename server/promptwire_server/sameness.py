@@ -69,7 +69,7 @@ class Sameness:
     def _store(self, settings: Settings, redis: Redis | None) -> Store:
         wanted = settings.idempotency.store
         if wanted == "auto":
-            wanted = "file" if redis is None else "redis"
+            wanted = "memory" if redis is None else "redis"  # no file: no answer is written to a disk unless the operator wants that
         if wanted == "memory":
             return memory_requests.Requests(self._clock)
         if wanted == "file":

@@ -57,14 +57,14 @@ async def streamed(channel: grpc.aio.Channel, request: pb.ChatRequest) -> Answer
 
 
 def _replayed(metadata: Any) -> str:
-    return dict(metadata or ()).get("promptwire-replayed", "")
+    return str(dict(metadata or ()).get("promptwire-replayed", ""))
 
 
 @pytest.mark.parametrize("ask", [whole, streamed])
 async def test_100_calls_with_one_request_id_and_a_kill_between_are_one_execution(
     serve: Serve, fake: FakeProvider, model: Callable[[str], str], marker: str, ask: Any, tmp_path: Path
 ) -> None:
-    settings = config(fake, state_dir=str(tmp_path / "kept"))
+    settings = config(fake, state_dir=str(tmp_path / "kept"), idempotency={"store": "file"})
     request = pb.ChatRequest(model=model(SLOW), prompt=marker, request_id=marker)
     first = serve(settings)
     async with channel(first) as to:
@@ -85,7 +85,7 @@ async def test_100_calls_with_one_request_id_and_a_kill_between_are_one_executio
 async def test_a_kill_while_it_runs_leaves_the_request_to_the_next_server(
     serve: Serve, fake: FakeProvider, model: Callable[[str], str], marker: str, tmp_path: Path
 ) -> None:
-    settings = config(fake, state_dir=str(tmp_path / "kept"))
+    settings = config(fake, state_dir=str(tmp_path / "kept"), idempotency={"store": "file"})
     request = pb.ChatRequest(model=model("head_ms=1500"), prompt=marker, request_id=marker)
     first = serve(settings)
     async with channel(first) as to:

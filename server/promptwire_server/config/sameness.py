@@ -28,7 +28,7 @@ class Idempotency(Section):
 
     store: Literal["auto", "memory", "file", "redis"] = Field(
         "auto",
-        description="Where answers are kept. auto: in stores.redis where that is set, else in a file in state_dir.",
+        description="Where answers are kept. auto: stores.redis where that is set, else memory. file: in state_dir, safe from kills.",
         examples=["redis"],
     )
     ttl_s: Seconds = Field(86_400.0, alias="ttl", gt=0, description="How long an answer is kept for repetitions.", examples=["24h"])

@@ -6,7 +6,7 @@ the client has it, so that no kill comes between. Failures that may not happen a
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -22,7 +22,7 @@ from promptwire_server.core.repeat import Answered, Claim, Mine, RequestKey, Reu
 from promptwire_server.core.store import StoreDown
 from promptwire_server.rpc import kept
 from promptwire_server.rpc.exchange import Exchange, Method
-from promptwire_server.rpc.repeatable import MOST_CHARACTERS, RUNS, answers_with, request_id_of
+from promptwire_server.rpc.repeatable import ID_OF, MOST_CHARACTERS, RUNS, answers_with
 from promptwire_server.rpc.work import Work
 
 REPLAYED = "promptwire-replayed"  # in trailing metadata of answers that somebody had asked for before
@@ -79,14 +79,13 @@ class Once:
 
     def wrap(self, name: str, run: Method) -> Method:
         """The method, run once for each request id. Without one it costs next to nothing."""
+        id_of = ID_OF[name]
 
-        async def once(request: Message, exchange: Exchange) -> Message | bytes | None:
-            request_id = request_id_of(request)
+        def once(request: Message, exchange: Exchange) -> Awaitable[Message | bytes | None]:
+            request_id = id_of(request)
             if not request_id or len(request_id) > MOST_CHARACTERS:
-                return await run(request, exchange)
-            key = _key(exchange, name, request_id, request)
-            exchange.rename(request_id)
-            return await self._answer(key, request, exchange, partial(self._run, name, run))
+                return run(request, exchange)
+            return self._answer(name, request_id, request, exchange, partial(self._run, name, run))
 
         return once
 
@@ -95,7 +94,9 @@ class Once:
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _answer(self, key: RequestKey, request: Message, exchange: Exchange, run: Run) -> bytes | None:
+    async def _answer(self, name: str, request_id: str, request: Message, exchange: Exchange, run: Run) -> bytes | None:
+        key = _key(exchange, name, request_id, request)
+        exchange.rename(request_id)
         while True:
             work = self._works.get((key.tenant, key.name))
             mine = work is None
@@ -159,8 +160,7 @@ class Once:
         if isinstance(claim, Answered):
             await work.replay(answers_with(work.request), kept.messages(claim.outcome))
             return
-        loop = asyncio.get_running_loop()
-        lease = loop.create_task(self._renew(store, work.key, owner))  # owned here
+        lease = _Lease(store, work.key, owner, self._settings.lease_s, self._own)
         concluded = False
         try:
             answer = await run(work.request, work.aside)
@@ -179,7 +179,7 @@ class Once:
         finally:
             lease.cancel()
             if not concluded:
-                self._own(loop.create_task(_released(store, work.key, owner)))
+                self._own(asyncio.get_running_loop().create_task(_released(store, work.key, owner)))
 
     async def _claimed(self, name: str, work: Work, owner: str) -> tuple[Store, Claim]:
         """Wait while another process answers it. Raises RequestIdReused, RequestInProgress; Overloaded for runs while the store is down."""
@@ -225,14 +225,36 @@ class Once:
             await self._spare.claim(key, owner, self._settings.lease_s)
             await self._spare.keep(key, owner, outcome, self._settings.ttl_s)
 
-    async def _renew(self, store: Store, key: RequestKey, owner: str) -> None:
-        lease_s, held = self._settings.lease_s, True
+
+class _Lease:
+    """Renews the lease of a request until it is cancelled. Most are answered before the first time, so that is only a timer."""
+
+    def __init__(self, store: Store, key: RequestKey, owner: str, lease_s: float, own: Callable[[asyncio.Task[None]], None]) -> None:
+        self._store = store
+        self._key = key
+        self._owner = owner
+        self._lease_s = lease_s
+        self._own = own
+        self._timer = asyncio.get_running_loop().call_later(lease_s / _RENEWED, self._begin)
+        self._task: asyncio.Task[None] | None = None
+
+    def cancel(self) -> None:
+        self._timer.cancel()
+        if self._task is not None:
+            self._task.cancel()
+
+    def _begin(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._renew())  # owned by whoever made this
+        self._own(self._task)
+
+    async def _renew(self) -> None:
+        held = True
         while held:
-            await asyncio.sleep(lease_s / _RENEWED)
             try:
-                held = await store.renew(key, owner, lease_s)
+                held = await self._store.renew(self._key, self._owner, self._lease_s)
             except StoreDown:
-                continue
+                held = True  # perhaps; who else answers is decided when it is back
+            await asyncio.sleep(self._lease_s / _RENEWED)
 
 
 class _Left(Exception):

@@ -1,5 +1,8 @@
 """Repeatable: the requests that have an id of the client's, and what must be known of their answers."""
 
+from collections.abc import Callable, Mapping
+from operator import attrgetter
+
 from google.protobuf.message import Message
 
 from promptwire import v1 as pb
@@ -9,16 +12,14 @@ RUNS = frozenset({"RunChain", "StreamChain"})  # which must not be made twice ev
 MOST_CHARACTERS = 64  # a longer id is refused by whoever checks the request
 
 
-def request_id_of(request: Message) -> str:
-    """The client's id; empty where it gave none."""
-    match request:
-        case pb.ChatRequest() | pb.EmbedRequest() | pb.RunChainRequest():
-            return request.request_id
-        case pb.StreamChatRequest():
-            return request.chat.request_id
-        case pb.StreamChainRequest():
-            return request.run.request_id
-    return ""
+# The client's id in a request of each method; empty where it gave none.
+ID_OF: Mapping[str, Callable[[Message], str]] = {
+    "Chat": attrgetter("request_id"),
+    "StreamChat": attrgetter("chat.request_id"),
+    "Embed": attrgetter("request_id"),
+    "RunChain": attrgetter("request_id"),
+    "StreamChain": attrgetter("run.request_id"),
+}
 
 
 def answers_with(request: Message) -> type[Message] | None:

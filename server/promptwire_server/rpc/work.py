@@ -58,14 +58,19 @@ class Aside:
     """The exchange of the work itself, which goes on when the caller whose it was has left: what that one sent along, and no way to it."""
 
     def __init__(self, exchange: Exchange, work: Work) -> None:
-        self.metadata: Mapping[str, str] = dict(exchange.metadata)
         self.principal: Principal = exchange.principal
         self.request_id = exchange.request_id
         self.trace_id = exchange.trace_id
         self.deadline_s = exchange.deadline_s
         self.arrival_s = exchange.arrival_s
         self.trail: Trail = exchange.trail  # so that errors of the first caller tell what was tried
+        self._exchange = exchange
         self._work = work
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """What the first caller sent along."""
+        return self._exchange.metadata
 
     def rename(self, request_id: str) -> None:
         """Go by the client's own request id."""

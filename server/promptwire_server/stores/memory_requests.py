@@ -20,7 +20,7 @@ class _Kept:
 class Requests:
     """See rpc.once.Store. Beyond `max_bytes` the oldest outcomes go first."""
 
-    def __init__(self, clock: Clock, max_bytes: int = 64 << 20) -> None:
+    def __init__(self, clock: Clock, max_bytes: int = 16 << 20) -> None:
         self._clock = clock
         self._max_bytes = max_bytes
         self._kept: OrderedDict[tuple[str, str], _Kept] = OrderedDict()  # by when they were claimed or answered

@@ -53,11 +53,14 @@ class Dedup:
         self._questions: dict[str, Question] = {}  # that may be joined
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def __call__(self, call: Call) -> Reply:
+    def __call__(self, call: Call) -> Awaitable[Reply]:
         """The inner answer, or another caller's. Raises what the inner raises, DeadlineExceeded."""
-        request = call.request
-        if not (request.dedup if request.HasField("dedup") else self._on):
-            return await self._inner(call)
+        request = call.request  # where nothing is wished, this costs half of what a coroutine of its own would
+        if not (request.dedup or (self._on and not request.HasField("dedup"))):
+            return self._inner(call)
+        return self._joined(call)
+
+    async def _joined(self, call: Call) -> Reply:
         key, rounds = self._key(call), 0
         while True:
             question = self._questions.get(key)
