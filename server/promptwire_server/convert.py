@@ -153,7 +153,8 @@ def journal_file(settings: Settings) -> Path | None:
 
 def payment_settings(settings: Settings) -> PaymentSettings:
     """How holds on budgets are made."""
-    return PaymentSettings(settings.holds.max_wait_s, settings.holds.least_output_tokens)
+    holds = settings.holds
+    return PaymentSettings(holds.max_wait_s, holds.least_output_tokens, holds.lease_s)
 
 
 def api_keys(settings: Settings) -> list[ApiKey]:

@@ -33,7 +33,15 @@ class Treasury:
         self._lost = 0
         self.database = Database(file, clock=clock, report=self._report)
         self.waiters = Waiters()
-        self.purse = Purse(self.database, owner, self._now_us, tell=self._tell, settled=self.waiters.call, keep_rows=file is not None)
+        self.purse = Purse(
+            self.database,
+            owner,
+            self._now_us,
+            tell=self._tell,
+            settled=self.waiters.call,
+            keep_rows=file is not None,
+            lease_s=settings.lease_s,
+        )
         self.ledger = Ledger(self.database, self._now_us, self._report_lost)
         self.recorder = Recorder(self.ledger if file is not None else _Nowhere(), later)
         self.cashier = Cashier(self.purse, self.waiters, settings, clock)

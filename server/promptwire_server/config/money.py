@@ -21,3 +21,9 @@ class Holds(Section):
         description="When a budget holds less than an answer may cost, the answer is limited to what it holds, but not to fewer tokens.",
         examples=[256],
     )
+    lease_s: Seconds = Field(
+        15.0,
+        alias="lease",
+        description="A process without a sign for so long is dead; what it held counts as spent. The same for all that share a store.",
+        examples=["15s"],
+    )

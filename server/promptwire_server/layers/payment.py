@@ -52,6 +52,7 @@ class PaymentSettings:
 
     patience_s: float = 10.0  # for money that calls under way hold, and half of the time that the call has left at most
     least_output_tokens: int = 256  # an answer of fewer is of no use, unless the caller asks for fewer
+    lease_s: float = 15.0  # without a sign for so long, a process is dead, and what it held is counted as spent
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,19 @@
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from typing import Final
 
 import apsw
 
-from promptwire_server.core.budget import Balance, Budget, Spender
+from promptwire_server.core.budget import MOST_NANO_USD, Balance, Budget, Spender
+from promptwire_server.core.budget_message import adjustment_of, given_of
 from promptwire_server.core.ledger import ADJUSTMENT, Entry
-from promptwire_server.core.purse import Ask, Denial, Hold, Reached
+from promptwire_server.core.purse import Ask, Change, Conflict, Denial, Gift, Given, Hold, Once, Reached, TooMuch
 from promptwire_server.core.store import StoreDown
-from promptwire_server.stores.sqlite import definitions, ledger, spending
+from promptwire_server.stores.sqlite import definitions, ledger, office, spending
 from promptwire_server.stores.sqlite.database import Database
+
+_MOST_ADJUSTED: Final = 10 * MOST_NANO_USD  # all adjustments of a window together
 
 Tell = Callable[[Sequence[Reached]], None]  # on the event loop; must not raise
 
@@ -28,14 +32,19 @@ class Purse:
         settled: Callable[[], None] = lambda: None,
         *,
         keep_rows: bool = True,
+        lease_s: float = 15.0,
     ) -> None:
-        """`owner` names this process, and no other ever; `settled` hears on the event loop that something was given back."""
+        """`owner` names this process, and no other ever; `settled` hears on the event loop that something was given back.
+
+        Without a sign for `lease_s`, which is the same in all processes of the file, one is dead, and what it held counts as spent.
+        """
         self._database = database
         self._owner = owner
         self._now_us = now_us
         self._tell = tell
         self._settled = settled
         self._keep_rows = keep_rows
+        self._lease_us = int(lease_s * 1e6)
         self._shown_us = 0  # when this process last showed that it lives
         self._budgets: dict[str, Budget] = {}  # as of the last look
 
@@ -73,8 +82,25 @@ class Purse:
         """Write down what was spent without a hold: budgets that only tell count it too. Never waits, never raises."""
         self._post("", entries)
 
+    async def every(self) -> Sequence[Budget]:
+        """All of them, as the store has them now, by identifier. Raises StoreDown."""
+        return list((await self._database.decide(definitions.every)).values())
+
+    async def change(self, change: Change, once: Once) -> Budget | None:
+        """Make, change or delete a budget, and what it is then; of a request that was made before, what came of it then.
+
+        What is held and spent stays with a change and goes with a deletion; holds go on without it. Raises Conflict, Reused, StoreDown.
+        """
+        after = await self._database.decide(lambda connection: _change(connection, change, once, self._now_us()))
+        if after is not None:
+            self._budgets[after.budget_id] = after
+        else:
+            self._budgets.pop(change.budget_id, None)
+        self._settled()  # there may be room now
+        return after
+
     async def put(self, budget: Budget) -> None:
-        """Make a budget, or change one. Raises StoreDown."""
+        """Make a budget, or change one, whatever it was. Raises StoreDown."""
         await self._database.decide(lambda connection: definitions.put(connection, budget))
         self._budgets[budget.budget_id] = budget
 
@@ -83,29 +109,37 @@ class Purse:
         await self._database.decide(lambda connection: definitions.delete(connection, budget_id))
         self._budgets.pop(budget_id, None)
 
-    async def adjust(self, budget: Budget, amount_nano_usd: int, entry: Entry) -> Balance:
-        """Give a budget more, or less, for the window under way, with a row of kind ADJUSTMENT. Raises StoreDown."""
+    async def adjust(self, budget: Budget, gift: Gift, once: Once) -> tuple[Given, Balance]:
+        """Give a budget more, or less, with a row of kind ADJUSTMENT; of a request that was made before, what was given then.
 
-        def give(connection: apsw.Connection) -> Balance:
-            now_us = self._now_us()
-            spending.add(connection, budget, now_us, adjusted=amount_nano_usd)
-            row = entry._replace(kind=ADJUSTMENT, budgets=(budget.budget_id,), adjustment_nano_usd=amount_nano_usd)
-            ledger.insert(connection, [row], now_us)
-            return spending.balance_of(connection, budget, now_us)
-
-        return await self._database.decide(give)
+        Raises Conflict when the budget is gone, Reused, TooMuch and StoreDown.
+        """
+        given, balance, reached = await self._database.decide(lambda connection: _give(connection, budget, gift, once, self._now_us()))
+        self._heed(reached)
+        return given, balance
 
     async def balance(self, budget: Budget) -> Balance:
         """What of a budget is left. Raises StoreDown."""
-        return await self._database.decide(lambda connection: spending.balance_of(connection, budget, self._now_us()))
+        return (await self.balances([budget]))[0]
+
+    async def balances(self, budgets: Sequence[Budget]) -> Sequence[Balance]:
+        """What of some budgets is left, at one moment. Raises StoreDown."""
+
+        def look(connection: apsw.Connection) -> Sequence[Balance]:
+            now_us = self._now_us()
+            return [spending.balance_of(connection, budget, now_us) for budget in budgets]
+
+        return await self._database.decide(look)
 
     async def tick(self) -> None:
         """Show that this process lives, count what dead ones held as spent, take in budgets that others have changed. Raises StoreDown."""
         now_us = self._now_us()
-        shows = bool(self._budgets) and now_us - self._shown_us >= spending.ALIVE_US // 4
+        shows = bool(self._budgets) and now_us - self._shown_us >= self._lease_us // 4
         self._shown_us = now_us if shows else self._shown_us
         owner = self._owner if shows else ""
-        self._budgets = await self._database.decide(lambda connection: spending.tick(connection, owner, now_us, keep_rows=self._keep_rows))
+        self._budgets = await self._database.decide(
+            lambda connection: spending.tick(connection, owner, now_us, self._lease_us, keep_rows=self._keep_rows)
+        )
 
     def _post(self, hold_id: str, entries: Sequence[Entry]) -> None:
         loop = asyncio.get_running_loop()
@@ -117,6 +151,38 @@ class Purse:
         self._settled()
         if reached:
             self._tell(reached)
+
+
+def _change(connection: apsw.Connection, change: Change, once: Once, now_us: int) -> Budget | None:
+    answer = office.answer_of(connection, once)
+    if answer is not None:
+        return definitions.read(answer) if answer else None
+    present = definitions.find(connection, change.budget_id)
+    if (None if present is None else present.etag) != change.before:
+        raise Conflict
+    if change.after is None or change.reset:
+        definitions.delete(connection, change.budget_id)
+    if change.after is not None:
+        definitions.put(connection, change.after)
+    office.keep(connection, once, b"" if change.after is None else definitions.written(change.after), now_us)
+    return change.after
+
+
+def _give(connection: apsw.Connection, budget: Budget, gift: Gift, once: Once, now_us: int) -> tuple[Given, Balance, Sequence[Reached]]:
+    answer = office.answer_of(connection, once)
+    if answer is not None:
+        return given_of(answer), spending.balance_of(connection, budget, now_us), ()
+    if definitions.find(connection, budget.budget_id) is None:
+        raise Conflict
+    amount = gift.amount_nano_usd
+    if abs(spending.balance_of(connection, budget, now_us).adjusted_nano_usd + amount) > _MOST_ADJUSTED:
+        raise TooMuch
+    spending.add(connection, budget, now_us, adjusted=amount)
+    row = gift.entry._replace(kind=ADJUSTMENT, at_us=now_us, budgets=(budget.budget_id,), adjustment_nano_usd=amount)
+    ledger.insert(connection, [row], now_us)
+    given = Given(connection.last_insert_rowid(), budget.budget_id, amount, gift.reason, now_us, once.principal)
+    office.keep(connection, once, adjustment_of(given).SerializeToString(), now_us)
+    return given, spending.balance_of(connection, budget, now_us), spending.reached(connection, [budget], now_us)
 
 
 class _Settle:

@@ -10,8 +10,6 @@ from promptwire_server.core.ledger import CORRECTION, Amounts, Entry, entry_of, 
 from promptwire_server.core.purse import Ask, Denial, Hold, Reached
 from promptwire_server.stores.sqlite import definitions, ledger
 
-ALIVE_US: Final = 15_000_000  # without a sign for so long, a process is dead, and what it held is counted as spent
-
 _SPENT = """
 SELECT COALESCE(SUM(spent_nano_usd), 0), COALESCE(SUM(adjusted_nano_usd), 0), COALESCE(SUM(unpriced), 0)
 FROM spending WHERE budget_id = ? AND bucket_us >= ?
@@ -98,17 +96,17 @@ def reached(connection: apsw.Connection, budgets: Iterable[Budget], now_us: int)
     return [each for budget in budgets if budget.alerts and not budget.paused for each in _newly_reached(connection, budget, now_us)]
 
 
-def tick(connection: apsw.Connection, owner: str, now_us: int, *, keep_rows: bool = True) -> dict[str, Budget]:
-    """Show that a process lives, if one is named, and count what dead ones held as spent; all budgets."""
+def tick(connection: apsw.Connection, owner: str, now_us: int, lease_us: int, *, keep_rows: bool = True) -> dict[str, Budget]:
+    """Show that a process lives, if one is named, and count what those held as spent that did not for so long; all budgets."""
     if owner:
         connection.execute("INSERT INTO owners VALUES (?, ?) ON CONFLICT DO UPDATE SET alive_us = excluded.alive_us", (owner, now_us))
-    for hold_id, nano_usd, intent in connection.execute(_ORPHANS, (now_us - ALIVE_US,)).fetchall():
+    for hold_id, nano_usd, intent in connection.execute(_ORPHANS, (now_us - lease_us,)).fetchall():
         rows = [_orphan(entry_of(str(intent)), cast("int", nano_usd), now_us)] if intent else []
         settle(connection, str(hold_id), rows, now_us)
     if owner:
-        connection.execute("DELETE FROM owners WHERE alive_us <= ?", (now_us - ALIVE_US,))
+        connection.execute("DELETE FROM owners WHERE alive_us <= ?", (now_us - lease_us,))
     if not keep_rows:
-        connection.execute("DELETE FROM ledger WHERE written_us <= ?", (now_us - ALIVE_US,))
+        connection.execute("DELETE FROM ledger WHERE written_us <= ?", (now_us - lease_us,))
     return definitions.every(connection)
 
 

@@ -1,0 +1,203 @@
+"""What a hard budget and the provider's own ledger say of the same calls: the scene of the tests about money, and the audit after them."""
+
+import asyncio
+import itertools
+import json
+import random
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from fractions import Fraction
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import apsw
+import grpc
+from google.rpc import error_details_pb2, status_pb2
+
+from promptwire import v1 as pb
+from promptwire.v1 import chat_service_pb2_grpc as chats
+from promptwire_server.core.budget import Budget, Lifetime, Scope
+from promptwire_server.core.clock import SystemClock
+from promptwire_server.stores.sqlite.database import Database
+from promptwire_server.stores.sqlite.purse import Purse
+from tests.e2e import process
+from tests.e2e.process import Server
+from tests.faults.fake_provider.answer import last_user_text, prompt_tokens
+from tests.faults.fake_provider.process import FakeProvider
+
+TOKENS = 20  # of each answer
+INPUT, OUTPUT, REQUEST = "0.123457", "9.876543", "0.000123"  # US dollars: for a million tokens, and for each call
+LEASE_S = 3
+_FREE_S = 30.0  # in which holds of the dead must be gone
+_ATTEMPT, _CORRECTION = 1, 3
+_LOST = "LOST"  # the server went away
+
+
+@dataclass
+class Scene:
+    """Calls that count against one budget, in a state directory that outlives servers."""
+
+    fake: FakeProvider
+    marker: str
+    folder: Path
+    calls: int  # that the budget has money for
+    script: str = ""
+    numbers: Iterator[int] = field(default_factory=itertools.count)
+    outcomes: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def model(self) -> str:
+        return f"{self.marker}~tokens={TOKENS}{self.script}"
+
+    @property
+    def file(self) -> Path:
+        return self.folder / "usage.sqlite3"
+
+    @property
+    def budget(self) -> Budget:
+        """Money for so many calls, and a bit that is not enough for another."""
+        return Budget("whole", Scope(model=f"fake/{self.model}"), Lifetime(), self.calls * _cost(2) + 12_345)
+
+    def config(self, **more: Any) -> dict[str, Any]:
+        """Of a server that keeps the scene's money."""
+        facts = {"input_usd_per_1m": INPUT, "output_usd_per_1m": OUTPUT, "request_usd": REQUEST}
+        settings: dict[str, Any] = {
+            "providers": {"fake": process.openai(self.fake.base_url)},
+            "model_facts": {f"fake/{self.model}": facts},
+            "state_dir": str(self.folder),
+            "holds": {"lease": f"{LEASE_S}s"},
+        }
+        return settings | more
+
+    async def put(self, budget: Budget | None = None) -> None:
+        """Make the budget, as another process would."""
+        database = Database(self.file, clock=SystemClock(), report=print)
+        database.start()
+        await Purse(database, "the test", lambda: int(SystemClock().time() * 1e6)).put(budget or self.budget)
+        await asyncio.to_thread(database.close)
+
+    async def load(self, server: Server, calls: int, at_once: int, *, connections: int = 3) -> Counter[str]:
+        """Ask so many questions, so many of them at once; how they ended: OK, the reason of an error, or LOST."""
+        ended: Counter[str] = Counter()
+        options = [("grpc.enable_retries", 0), ("grpc.use_local_subchannel_pool", 1)]
+        channels = [grpc.aio.insecure_channel(server.target, options=options) for _ in range(connections)]
+        turns = asyncio.Semaphore(at_once)
+
+        async def one(number: int) -> None:
+            async with turns:
+                ended[await self._ask(channels[number % connections], number)] += 1
+
+        await asyncio.gather(*[one(next(self.numbers)) for _ in range(calls)])
+        await asyncio.gather(*[channel.close() for channel in channels])
+        self.outcomes.update(ended)
+        return ended
+
+    async def _ask(self, channel: grpc.aio.Channel, number: int) -> str:
+        """Every other question as a stream."""
+        stub = chats.ChatServiceStub(channel)
+        request = pb.ChatRequest(model=f"fake/{self.model}", prompt=f"{self.marker} {number}", labels={"n": str(number)})
+        request.generation.max_output_tokens = TOKENS
+        try:
+            if number % 2:
+                await stub.Chat(request, timeout=60)
+            else:
+                async for _ in stub.StreamChat(pb.StreamChatRequest(chat=request), timeout=60):
+                    pass
+        except grpc.aio.AioRpcError as error:
+            return reason_of(error)
+        return "OK"
+
+    async def settled(self) -> float:
+        """Wait until nothing is held any more; how long that took, in seconds."""
+        return await asyncio.to_thread(process.until, lambda: self.read("SELECT COUNT(*) FROM holds") == [(0,)], _FREE_S, "no hold")
+
+    def read(self, statement: str) -> list[tuple[Any, ...]]:
+        """What the file says."""
+        with closing(apsw.Connection(str(self.file), flags=apsw.SQLITE_OPEN_READONLY)) as connection:
+            connection.set_busy_timeout(5000)
+            return list(connection.execute(statement).fetchall())
+
+    def audit(self) -> "Audit":
+        """Both books, side by side. Nothing may be held any more."""
+        asked: Counter[str] = Counter()
+        bill = 0
+        for entry in self.fake.ledger(model=self.marker):
+            body: Mapping[str, Any] = entry["body"]
+            asked[last_user_text(body["messages"]).rpartition(" ")[2]] += 1
+            bill += _cost(prompt_tokens(body["messages"]))
+        columns = "kind, labels, request_id, attempt, estimated, hold_id, provider_request_id, total_nano_usd"
+        rows = [Row(*row) for row in self.read(f"SELECT {columns} FROM ledger ORDER BY entry")]  # noqa: S608 - names of our own
+        ((spent,),) = self.read("SELECT SUM(spent_nano_usd) FROM spending")
+        return Audit(self.budget.limit_nano_usd, asked, bill, rows, spent or 0)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of our ledger."""
+
+    kind: int
+    labels: str
+    request_id: str
+    attempt: int
+    estimated: int
+    hold_id: str
+    provider_request_id: str
+    nano_usd: int
+
+    @property
+    def number(self) -> str:
+        """The question."""
+        return str(json.loads(self.labels)["n"])
+
+
+@dataclass(frozen=True)
+class Audit:
+    """The provider's book and ours."""
+
+    limit: int
+    asked: Counter[str]  # requests that the provider saw, by question
+    bill: int  # what the provider charges: every answer as if it had been written to its end
+    rows: Sequence[Row]
+    spent: int
+
+    def check(self) -> None:
+        """Nothing overspent, no request without a row, no row twice, and all sums right."""
+        attempts = [row for row in self.rows if row.kind == _ATTEMPT]
+        written = Counter(row.number for row in attempts)
+        assert self.bill <= self.limit
+        assert self.spent <= self.limit
+        assert not self.asked - written, "requests without a row"
+        assert not _twice((row.request_id, row.attempt) for row in attempts)
+        assert not _twice(row.hold_id for row in attempts if row.hold_id)
+        assert not _twice(row.provider_request_id for row in attempts if row.provider_request_id)
+        assert self.bill <= sum(row.nano_usd for row in self.rows) == self.spent
+        # Only of those whose end nobody saw is it not known whether the provider was asked.
+        assert all(row.estimated and not row.provider_request_id for row in attempts if not self.asked[row.number])
+
+
+def reason_of(error: grpc.aio.AioRpcError) -> str:
+    """BUDGET_EXHAUSTED and the like; LOST when there was no server."""
+    data = dict(error.trailing_metadata() or ()).get("grpc-status-details-bin")
+    info = error_details_pb2.ErrorInfo()
+    for detail in status_pb2.Status.FromString(data).details if isinstance(data, bytes) else ():
+        if detail.Unpack(info):
+            return info.reason
+    return _LOST
+
+
+def moments(seed: int, count: int, most_s: float) -> list[float]:
+    """Random ones, the same for the same seed."""
+    chance = random.Random(seed)
+    return [chance.uniform(0.05, most_s) for _ in range(count)]
+
+
+def _cost(prompt: int) -> int:
+    """What the provider charges for one answer, in nano-USD: each kind rounded up."""
+    return sum(ceil(Fraction(price) * 1000 * tokens) for price, tokens in ((INPUT, prompt), (OUTPUT, TOKENS))) + ceil(Fraction(REQUEST) * 10**9)
+
+
+def _twice(names: Iterator[Any]) -> list[Any]:
+    return [name for name, count in Counter(names).items() if count > 1]
