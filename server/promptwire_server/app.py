@@ -261,6 +261,7 @@ class Application:
         server = self._settings.server
         info = pb.GetServerInfoResponse(version=VERSION, contract_version="v1", default_model=self._settings.default_model)
         offered = pb.ServerCapabilities(chat=True, count_tokens=True, embeddings=True, chains=True, models=True, cache=True)
+        offered.idempotency = True
         offered.authentication = self._authenticator.required
         info.capabilities.CopyFrom(offered)
         info.limits.max_request_bytes = server.max_request_bytes
