@@ -26,6 +26,7 @@ from promptwire_server.core.generation import check_generation
 __all__ = ["ENVELOPE", "check_chat", "check_generation", "check_messages"]
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+NAMESPACE = re.compile(r"[A-Za-z0-9._:/-]{1,64}")
 _REFUSED_SCHEMES = frozenset({"http:", "file:", "data:"})
 _MODALITIES = frozenset({"text", "media"})
 
@@ -133,6 +134,11 @@ def cache_settings(settings: pb.CacheSettings, path: str, found: Found) -> None:
     check_fields(settings, _CACHE, f"{path}.", found)
 
 
+def _namespace(value: str, path: str, found: Found) -> None:
+    if not NAMESPACE.fullmatch(value):
+        found.append(Violation(path, "has 1 to 64 characters: letters, digits, and any of ._:/-"))
+
+
 _SPEAKING = frozenset({pb.ROLE_UNSPECIFIED, pb.ROLE_SYSTEM, pb.ROLE_DEVELOPER, pb.ROLE_USER, pb.ROLE_ASSISTANT})
 _known_role = known(pb.Role.values())
 _known_ttl = known(pb.CacheHint.Ttl.values())
@@ -150,6 +156,7 @@ _CACHE: dict[str, Check] = {
     "ttl": positive,
     "max_age": positive,
     "min_similarity": above(0, 1),
+    "namespace": _namespace,
 }
 
 # What requests of every kind carry.

@@ -56,6 +56,7 @@ from promptwire.v1.chain_service_pb2 import (
     ValidateChainResponse as ValidateChainResponse,
 )
 from promptwire.v1.chat_pb2 import (
+    CacheHit as CacheHit,
     CacheSettings as CacheSettings,
     Candidate as Candidate,
     ChatRequest as ChatRequest,

@@ -97,7 +97,7 @@ class ChatRequest(_message.Message):
     def __init__(self, model: _Optional[str] = ..., prompt: _Optional[str] = ..., system: _Optional[str] = ..., messages: _Optional[_Iterable[_Union[_content_pb2.ChatMessage, _Mapping]]] = ..., generation: _Optional[_Union[_generation_pb2.GenerationSettings, _Mapping]] = ..., fallback_models: _Optional[_Iterable[str]] = ..., priority: _Optional[_Union[Priority, str]] = ..., request_id: _Optional[str] = ..., session_id: _Optional[str] = ..., cache: _Optional[_Union[CacheSettings, _Mapping]] = ..., dedup: bool = ..., labels: _Optional[_Mapping[str, str]] = ..., end_user_id: _Optional[str] = ..., max_cost_nano_usd: _Optional[int] = ...) -> None: ...
 
 class CacheSettings(_message.Message):
-    __slots__ = ("mode", "ttl", "max_age", "min_similarity")
+    __slots__ = ("mode", "ttl", "max_age", "min_similarity", "namespace")
     class Mode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         MODE_UNSPECIFIED: _ClassVar[CacheSettings.Mode]
@@ -114,14 +114,26 @@ class CacheSettings(_message.Message):
     TTL_FIELD_NUMBER: _ClassVar[int]
     MAX_AGE_FIELD_NUMBER: _ClassVar[int]
     MIN_SIMILARITY_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     mode: CacheSettings.Mode
     ttl: _duration_pb2.Duration
     max_age: _duration_pb2.Duration
     min_similarity: float
-    def __init__(self, mode: _Optional[_Union[CacheSettings.Mode, str]] = ..., ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., min_similarity: _Optional[float] = ...) -> None: ...
+    namespace: str
+    def __init__(self, mode: _Optional[_Union[CacheSettings.Mode, str]] = ..., ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., min_similarity: _Optional[float] = ..., namespace: _Optional[str] = ...) -> None: ...
+
+class CacheHit(_message.Message):
+    __slots__ = ("age", "stale", "similarity")
+    AGE_FIELD_NUMBER: _ClassVar[int]
+    STALE_FIELD_NUMBER: _ClassVar[int]
+    SIMILARITY_FIELD_NUMBER: _ClassVar[int]
+    age: _duration_pb2.Duration
+    stale: bool
+    similarity: float
+    def __init__(self, age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., stale: bool = ..., similarity: _Optional[float] = ...) -> None: ...
 
 class ChatResponse(_message.Message):
-    __slots__ = ("text", "candidates", "model", "provider", "usage", "cost", "request_id", "attempts", "served_from", "timing", "trace_id", "notices", "provider_response_id", "provider_extra_json", "cache_key", "variant")
+    __slots__ = ("text", "candidates", "model", "provider", "usage", "cost", "request_id", "attempts", "served_from", "timing", "trace_id", "notices", "provider_response_id", "provider_extra_json", "cache_key", "variant", "cache_hit")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     CANDIDATES_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
@@ -138,6 +150,7 @@ class ChatResponse(_message.Message):
     PROVIDER_EXTRA_JSON_FIELD_NUMBER: _ClassVar[int]
     CACHE_KEY_FIELD_NUMBER: _ClassVar[int]
     VARIANT_FIELD_NUMBER: _ClassVar[int]
+    CACHE_HIT_FIELD_NUMBER: _ClassVar[int]
     text: str
     candidates: _containers.RepeatedCompositeFieldContainer[Candidate]
     model: str
@@ -154,7 +167,8 @@ class ChatResponse(_message.Message):
     provider_extra_json: str
     cache_key: str
     variant: str
-    def __init__(self, text: _Optional[str] = ..., candidates: _Optional[_Iterable[_Union[Candidate, _Mapping]]] = ..., model: _Optional[str] = ..., provider: _Optional[str] = ..., usage: _Optional[_Union[_usage_pb2.Usage, _Mapping]] = ..., cost: _Optional[_Union[_usage_pb2.Cost, _Mapping]] = ..., request_id: _Optional[str] = ..., attempts: _Optional[_Iterable[_Union[_error_pb2.Attempt, _Mapping]]] = ..., served_from: _Optional[_Union[ServedFrom, str]] = ..., timing: _Optional[_Union[_usage_pb2.Timing, _Mapping]] = ..., trace_id: _Optional[str] = ..., notices: _Optional[_Iterable[_Union[_error_pb2.Notice, _Mapping]]] = ..., provider_response_id: _Optional[str] = ..., provider_extra_json: _Optional[str] = ..., cache_key: _Optional[str] = ..., variant: _Optional[str] = ...) -> None: ...
+    cache_hit: CacheHit
+    def __init__(self, text: _Optional[str] = ..., candidates: _Optional[_Iterable[_Union[Candidate, _Mapping]]] = ..., model: _Optional[str] = ..., provider: _Optional[str] = ..., usage: _Optional[_Union[_usage_pb2.Usage, _Mapping]] = ..., cost: _Optional[_Union[_usage_pb2.Cost, _Mapping]] = ..., request_id: _Optional[str] = ..., attempts: _Optional[_Iterable[_Union[_error_pb2.Attempt, _Mapping]]] = ..., served_from: _Optional[_Union[ServedFrom, str]] = ..., timing: _Optional[_Union[_usage_pb2.Timing, _Mapping]] = ..., trace_id: _Optional[str] = ..., notices: _Optional[_Iterable[_Union[_error_pb2.Notice, _Mapping]]] = ..., provider_response_id: _Optional[str] = ..., provider_extra_json: _Optional[str] = ..., cache_key: _Optional[str] = ..., variant: _Optional[str] = ..., cache_hit: _Optional[_Union[CacheHit, _Mapping]] = ...) -> None: ...
 
 class Candidate(_message.Message):
     __slots__ = ("index", "message", "finish_reason", "provider_finish_reason", "logprobs", "provider_extra_json")

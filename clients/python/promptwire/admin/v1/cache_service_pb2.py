@@ -27,7 +27,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from promptwire.v1 import usage_pb2 as promptwire_dot_v1_dot_usage__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'promptwire/admin/v1/cache_service.proto\x12\x13promptwire.admin.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19promptwire/v1/usage.proto\"\x90\x01\n\rCacheSelector\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x14\n\x05model\x18\x02 \x01(\tR\x05model\x12\x1d\n\nkey_prefix\x18\x03 \x01(\tR\tkeyPrefix\x12\x32\n\x07min_age\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationR\x06minAge\"\x80\x05\n\nCacheStats\x12\x1f\n\x0b\x65ntry_count\x18\x01 \x01(\x03R\nentryCount\x12\x1d\n\nsize_bytes\x18\x02 \x01(\x03R\tsizeBytes\x12)\n\x0emax_size_bytes\x18\x03 \x01(\x03H\x00R\x0cmaxSizeBytes\x88\x01\x01\x12\x46\n\x11oldest_entry_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0foldestEntryTime\x12\x1b\n\thit_count\x18\x05 \x01(\x03R\x08hitCount\x12*\n\x11similar_hit_count\x18\x06 \x01(\x03R\x0fsimilarHitCount\x12\x1d\n\nmiss_count\x18\x07 \x01(\x03R\tmissCount\x12!\n\x0c\x62ypass_count\x18\x08 \x01(\x03R\x0b\x62ypassCount\x12\x1f\n\x0bwrite_count\x18\t \x01(\x03R\nwriteCount\x12%\n\x0e\x65viction_count\x18\n \x01(\x03R\revictionCount\x12)\n\x10\x65xpiration_count\x18\x0b \x01(\x03R\x0f\x65xpirationCount\x12\x35\n\x0bsaved_usage\x18\x0c \x01(\x0b\x32\x14.promptwire.v1.UsageR\nsavedUsage\x12)\n\x0esaved_nano_usd\x18\r \x01(\x03H\x01R\x0csavedNanoUsd\x88\x01\x01\x12\x39\n\nstart_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tstartTimeB\x11\n\x0f_max_size_bytesB\x11\n\x0f_saved_nano_usd\"^\n\x0fModelCacheStats\x12\x14\n\x05model\x18\x01 \x01(\tR\x05model\x12\x35\n\x05stats\x18\x02 \x01(\x0b\x32\x1f.promptwire.admin.v1.CacheStatsR\x05stats\"k\n\x14GetCacheStatsRequest\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x14\n\x05model\x18\x02 \x01(\tR\x05model\x12%\n\x0einclude_models\x18\x03 \x01(\x08R\rincludeModels\"\xc3\x01\n\x15GetCacheStatsResponse\x12\x35\n\x05stats\x18\x01 \x01(\x0b\x32\x1f.promptwire.admin.v1.CacheStatsR\x05stats\x12<\n\x06models\x18\x02 \x03(\x0b\x32$.promptwire.admin.v1.ModelCacheStatsR\x06models\x12\x14\n\x05store\x18\x03 \x01(\tR\x05store\x12\x1f\n\x0binstance_id\x18\x04 \x01(\tR\ninstanceId\"\xc1\x01\n\x11PurgeCacheRequest\x12\x1d\n\nrequest_id\x18\x01 \x01(\tR\trequestId\x12@\n\x08selector\x18\x02 \x01(\x0b\x32\".promptwire.admin.v1.CacheSelectorH\x00R\x08selector\x12\x12\n\x03\x61ll\x18\x03 \x01(\x08H\x00R\x03\x61ll\x12\x17\n\x07\x64ry_run\x18\x04 \x01(\x08R\x06\x64ryRun\x12\x16\n\x06reason\x18\x05 \x01(\tR\x06reasonB\x06\n\x04what\"{\n\x12PurgeCacheResponse\x12!\n\x0cpurged_count\x18\x01 \x01(\x03R\x0bpurgedCount\x12!\n\x0cpurged_bytes\x18\x02 \x01(\x03R\x0bpurgedBytes\x12\x1f\n\x0binstance_id\x18\x03 \x01(\tR\ninstanceId2\xdf\x01\n\x0c\x43\x61\x63heService\x12k\n\rGetCacheStats\x12).promptwire.admin.v1.GetCacheStatsRequest\x1a*.promptwire.admin.v1.GetCacheStatsResponse\"\x03\x90\x02\x01\x12\x62\n\nPurgeCache\x12&.promptwire.admin.v1.PurgeCacheRequest\x1a\'.promptwire.admin.v1.PurgeCacheResponse\"\x03\x90\x02\x02\x42K\n\x17\x64\x65v.promptwire.admin.v1P\x01Z.promptwire.dev/gen/promptwire/admin/v1;adminv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'promptwire/admin/v1/cache_service.proto\x12\x13promptwire.admin.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19promptwire/v1/usage.proto\"\xae\x01\n\rCacheSelector\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x14\n\x05model\x18\x02 \x01(\tR\x05model\x12\x1d\n\nkey_prefix\x18\x03 \x01(\tR\tkeyPrefix\x12\x32\n\x07min_age\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationR\x06minAge\x12\x1c\n\tnamespace\x18\x05 \x01(\tR\tnamespace\"\xa8\x05\n\nCacheStats\x12\x1f\n\x0b\x65ntry_count\x18\x01 \x01(\x03R\nentryCount\x12\x1d\n\nsize_bytes\x18\x02 \x01(\x03R\tsizeBytes\x12)\n\x0emax_size_bytes\x18\x03 \x01(\x03H\x00R\x0cmaxSizeBytes\x88\x01\x01\x12\x46\n\x11oldest_entry_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0foldestEntryTime\x12\x1b\n\thit_count\x18\x05 \x01(\x03R\x08hitCount\x12*\n\x11similar_hit_count\x18\x06 \x01(\x03R\x0fsimilarHitCount\x12\x1d\n\nmiss_count\x18\x07 \x01(\x03R\tmissCount\x12!\n\x0c\x62ypass_count\x18\x08 \x01(\x03R\x0b\x62ypassCount\x12\x1f\n\x0bwrite_count\x18\t \x01(\x03R\nwriteCount\x12%\n\x0e\x65viction_count\x18\n \x01(\x03R\revictionCount\x12)\n\x10\x65xpiration_count\x18\x0b \x01(\x03R\x0f\x65xpirationCount\x12\x35\n\x0bsaved_usage\x18\x0c \x01(\x0b\x32\x14.promptwire.v1.UsageR\nsavedUsage\x12)\n\x0esaved_nano_usd\x18\r \x01(\x03H\x01R\x0csavedNanoUsd\x88\x01\x01\x12\x39\n\nstart_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tstartTime\x12&\n\x0fstale_hit_count\x18\x0f \x01(\x03R\rstaleHitCountB\x11\n\x0f_max_size_bytesB\x11\n\x0f_saved_nano_usd\"^\n\x0fModelCacheStats\x12\x14\n\x05model\x18\x01 \x01(\tR\x05model\x12\x35\n\x05stats\x18\x02 \x01(\x0b\x32\x1f.promptwire.admin.v1.CacheStatsR\x05stats\"k\n\x14GetCacheStatsRequest\x12\x16\n\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x14\n\x05model\x18\x02 \x01(\tR\x05model\x12%\n\x0einclude_models\x18\x03 \x01(\x08R\rincludeModels\"\xc3\x01\n\x15GetCacheStatsResponse\x12\x35\n\x05stats\x18\x01 \x01(\x0b\x32\x1f.promptwire.admin.v1.CacheStatsR\x05stats\x12<\n\x06models\x18\x02 \x03(\x0b\x32$.promptwire.admin.v1.ModelCacheStatsR\x06models\x12\x14\n\x05store\x18\x03 \x01(\tR\x05store\x12\x1f\n\x0binstance_id\x18\x04 \x01(\tR\ninstanceId\"\xc1\x01\n\x11PurgeCacheRequest\x12\x1d\n\nrequest_id\x18\x01 \x01(\tR\trequestId\x12@\n\x08selector\x18\x02 \x01(\x0b\x32\".promptwire.admin.v1.CacheSelectorH\x00R\x08selector\x12\x12\n\x03\x61ll\x18\x03 \x01(\x08H\x00R\x03\x61ll\x12\x17\n\x07\x64ry_run\x18\x04 \x01(\x08R\x06\x64ryRun\x12\x16\n\x06reason\x18\x05 \x01(\tR\x06reasonB\x06\n\x04what\"{\n\x12PurgeCacheResponse\x12!\n\x0cpurged_count\x18\x01 \x01(\x03R\x0bpurgedCount\x12!\n\x0cpurged_bytes\x18\x02 \x01(\x03R\x0bpurgedBytes\x12\x1f\n\x0binstance_id\x18\x03 \x01(\tR\ninstanceId2\xdf\x01\n\x0c\x43\x61\x63heService\x12k\n\rGetCacheStats\x12).promptwire.admin.v1.GetCacheStatsRequest\x1a*.promptwire.admin.v1.GetCacheStatsResponse\"\x03\x90\x02\x01\x12\x62\n\nPurgeCache\x12&.promptwire.admin.v1.PurgeCacheRequest\x1a\'.promptwire.admin.v1.PurgeCacheResponse\"\x03\x90\x02\x02\x42K\n\x17\x64\x65v.promptwire.admin.v1P\x01Z.promptwire.dev/gen/promptwire/admin/v1;adminv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,19 +40,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CACHESERVICE'].methods_by_name['PurgeCache']._loaded_options = None
   _globals['_CACHESERVICE'].methods_by_name['PurgeCache']._serialized_options = b'\220\002\002'
   _globals['_CACHESELECTOR']._serialized_start=157
-  _globals['_CACHESELECTOR']._serialized_end=301
-  _globals['_CACHESTATS']._serialized_start=304
-  _globals['_CACHESTATS']._serialized_end=944
-  _globals['_MODELCACHESTATS']._serialized_start=946
-  _globals['_MODELCACHESTATS']._serialized_end=1040
-  _globals['_GETCACHESTATSREQUEST']._serialized_start=1042
-  _globals['_GETCACHESTATSREQUEST']._serialized_end=1149
-  _globals['_GETCACHESTATSRESPONSE']._serialized_start=1152
-  _globals['_GETCACHESTATSRESPONSE']._serialized_end=1347
-  _globals['_PURGECACHEREQUEST']._serialized_start=1350
-  _globals['_PURGECACHEREQUEST']._serialized_end=1543
-  _globals['_PURGECACHERESPONSE']._serialized_start=1545
-  _globals['_PURGECACHERESPONSE']._serialized_end=1668
-  _globals['_CACHESERVICE']._serialized_start=1671
-  _globals['_CACHESERVICE']._serialized_end=1894
+  _globals['_CACHESELECTOR']._serialized_end=331
+  _globals['_CACHESTATS']._serialized_start=334
+  _globals['_CACHESTATS']._serialized_end=1014
+  _globals['_MODELCACHESTATS']._serialized_start=1016
+  _globals['_MODELCACHESTATS']._serialized_end=1110
+  _globals['_GETCACHESTATSREQUEST']._serialized_start=1112
+  _globals['_GETCACHESTATSREQUEST']._serialized_end=1219
+  _globals['_GETCACHESTATSRESPONSE']._serialized_start=1222
+  _globals['_GETCACHESTATSRESPONSE']._serialized_end=1417
+  _globals['_PURGECACHEREQUEST']._serialized_start=1420
+  _globals['_PURGECACHEREQUEST']._serialized_end=1613
+  _globals['_PURGECACHERESPONSE']._serialized_start=1615
+  _globals['_PURGECACHERESPONSE']._serialized_end=1738
+  _globals['_CACHESERVICE']._serialized_start=1741
+  _globals['_CACHESERVICE']._serialized_end=1964
 # @@protoc_insertion_point(module_scope)

@@ -12,19 +12,21 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class CacheSelector(_message.Message):
-    __slots__ = ("tenant", "model", "key_prefix", "min_age")
+    __slots__ = ("tenant", "model", "key_prefix", "min_age", "namespace")
     TENANT_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     KEY_PREFIX_FIELD_NUMBER: _ClassVar[int]
     MIN_AGE_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     tenant: str
     model: str
     key_prefix: str
     min_age: _duration_pb2.Duration
-    def __init__(self, tenant: _Optional[str] = ..., model: _Optional[str] = ..., key_prefix: _Optional[str] = ..., min_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    namespace: str
+    def __init__(self, tenant: _Optional[str] = ..., model: _Optional[str] = ..., key_prefix: _Optional[str] = ..., min_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., namespace: _Optional[str] = ...) -> None: ...
 
 class CacheStats(_message.Message):
-    __slots__ = ("entry_count", "size_bytes", "max_size_bytes", "oldest_entry_time", "hit_count", "similar_hit_count", "miss_count", "bypass_count", "write_count", "eviction_count", "expiration_count", "saved_usage", "saved_nano_usd", "start_time")
+    __slots__ = ("entry_count", "size_bytes", "max_size_bytes", "oldest_entry_time", "hit_count", "similar_hit_count", "miss_count", "bypass_count", "write_count", "eviction_count", "expiration_count", "saved_usage", "saved_nano_usd", "start_time", "stale_hit_count")
     ENTRY_COUNT_FIELD_NUMBER: _ClassVar[int]
     SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
     MAX_SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
@@ -39,6 +41,7 @@ class CacheStats(_message.Message):
     SAVED_USAGE_FIELD_NUMBER: _ClassVar[int]
     SAVED_NANO_USD_FIELD_NUMBER: _ClassVar[int]
     START_TIME_FIELD_NUMBER: _ClassVar[int]
+    STALE_HIT_COUNT_FIELD_NUMBER: _ClassVar[int]
     entry_count: int
     size_bytes: int
     max_size_bytes: int
@@ -53,7 +56,8 @@ class CacheStats(_message.Message):
     saved_usage: _usage_pb2.Usage
     saved_nano_usd: int
     start_time: _timestamp_pb2.Timestamp
-    def __init__(self, entry_count: _Optional[int] = ..., size_bytes: _Optional[int] = ..., max_size_bytes: _Optional[int] = ..., oldest_entry_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., hit_count: _Optional[int] = ..., similar_hit_count: _Optional[int] = ..., miss_count: _Optional[int] = ..., bypass_count: _Optional[int] = ..., write_count: _Optional[int] = ..., eviction_count: _Optional[int] = ..., expiration_count: _Optional[int] = ..., saved_usage: _Optional[_Union[_usage_pb2.Usage, _Mapping]] = ..., saved_nano_usd: _Optional[int] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    stale_hit_count: int
+    def __init__(self, entry_count: _Optional[int] = ..., size_bytes: _Optional[int] = ..., max_size_bytes: _Optional[int] = ..., oldest_entry_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., hit_count: _Optional[int] = ..., similar_hit_count: _Optional[int] = ..., miss_count: _Optional[int] = ..., bypass_count: _Optional[int] = ..., write_count: _Optional[int] = ..., eviction_count: _Optional[int] = ..., expiration_count: _Optional[int] = ..., saved_usage: _Optional[_Union[_usage_pb2.Usage, _Mapping]] = ..., saved_nano_usd: _Optional[int] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., stale_hit_count: _Optional[int] = ...) -> None: ...
 
 class ModelCacheStats(_message.Message):
     __slots__ = ("model", "stats")
