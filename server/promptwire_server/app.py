@@ -14,7 +14,7 @@ import uvloop
 from google.protobuf.descriptor import ServiceDescriptor
 
 from promptwire import v1 as pb
-from promptwire.admin.v1 import provider_service_pb2
+from promptwire.admin.v1 import budget_service_pb2, provider_service_pb2, usage_service_pb2
 from promptwire.v1 import (
     batch_service_pb2,
     chain_service_pb2,
@@ -62,6 +62,8 @@ from promptwire_server.planning import named_targets
 from promptwire_server.providers.keys import KeyNews, Keys
 from promptwire_server.reload import Read, Reloader, on_hangup
 from promptwire_server.rpc.auth import Authenticator
+from promptwire_server.rpc.budget import BudgetService
+from promptwire_server.rpc.budget_check import Known
 from promptwire_server.rpc.chain import ChainService
 from promptwire_server.rpc.chat import ChatService
 from promptwire_server.rpc.embedding import EmbeddingService
@@ -70,6 +72,7 @@ from promptwire_server.rpc.model import ModelService
 from promptwire_server.rpc.server import Server
 from promptwire_server.rpc.system import SystemService
 from promptwire_server.rpc.transport import Edge
+from promptwire_server.rpc.usage import UsageService
 from promptwire_server.safekeeping import fetched
 from promptwire_server.sameness import Sameness
 from promptwire_server.secrets.custody import Custody
@@ -240,6 +243,8 @@ class Application:
             "ModelService": ModelService(switch),
             "SystemService": SystemService(self._info()),
             "ProviderService": self._office.service,
+            "BudgetService": BudgetService(self._treasury.bursar(self._ids), self._known_to_budgets, self._audit),
+            "UsageService": UsageService(self._treasury.usage, self._clock),
         }
         servicers = {name: self._sameness.around(name, servicer) for name, servicer in servicers.items()}
         return [(service, servicers.get(service.name)) for file in _CONTRACT for service in file.DESCRIPTOR.services_by_name.values()]
@@ -260,7 +265,7 @@ class Application:
     def _info(self) -> pb.GetServerInfoResponse:
         server = self._settings.server
         info = pb.GetServerInfoResponse(version=VERSION, contract_version="v1", default_model=self._settings.default_model)
-        offered = pb.ServerCapabilities(chat=True, count_tokens=True, embeddings=True, chains=True, models=True, cache=True)
+        offered = pb.ServerCapabilities(chat=True, count_tokens=True, embeddings=True, chains=True, models=True, cache=True, budgets=True)
         offered.idempotency = True
         offered.authentication = self._authenticator.required
         info.capabilities.CopyFrom(offered)
@@ -287,6 +292,12 @@ class Application:
         if rpc != _WATCH:
             self.metrics.rpc_finished(rpc if rpc in _RPCS else names.OTHER_RPC, code, reason)
 
+    def _known_to_budgets(self) -> Known:
+        return Known(providers=self._settings.providers)
+
+    def _audit(self, event: str, fields: Mapping[str, str]) -> None:
+        self._lines.write_masked("info", event, fields)
+
     def _report_bug(self, rpc: str, request_id: str, what: str) -> None:
         self._lines.write_masked("error", names.RPC_BUG, {"rpc": rpc, names.REQUEST_ID: request_id, "error": what})
 
@@ -306,6 +317,8 @@ _CONTRACT = (
     batch_service_pb2,
     conversation_service_pb2,
     provider_service_pb2,
+    budget_service_pb2,
+    usage_service_pb2,
 )
 _RPCS = frozenset(
     [method.full_name for file in _CONTRACT for service in file.DESCRIPTOR.services_by_name.values() for method in service.methods]

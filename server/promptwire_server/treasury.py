@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Final
 
 from promptwire_server.core.clock import Clock
+from promptwire_server.core.ids import Ids
 from promptwire_server.core.purse import Reached
 from promptwire_server.core.store import StoreDown
 from promptwire_server.layers import names
+from promptwire_server.layers.bursar import Bursar
 from promptwire_server.layers.journal import Journal
 from promptwire_server.layers.payment import Cashier, PaymentSettings
 from promptwire_server.layers.recorder import Later, Recorder
@@ -16,6 +18,7 @@ from promptwire_server.layers.waiters import Waiters
 from promptwire_server.stores.sqlite.database import Database
 from promptwire_server.stores.sqlite.ledger import Ledger
 from promptwire_server.stores.sqlite.purse import Purse
+from promptwire_server.stores.sqlite.usage import Usage
 
 _TICK_S: Final = 1.0  # how old what this process knows of budgets may be
 
@@ -46,6 +49,7 @@ class Treasury:
         self.recorder = Recorder(self.ledger if file is not None else _Nowhere(), later)
         self.cashier = Cashier(self.purse, self.waiters, settings, clock)
         self.journal = Journal(self.recorder, clock)
+        self.usage = Usage(file, self.database, self.recorder.settle) if file is not None else None
         self._ticking: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -66,6 +70,10 @@ class Treasury:
         self.recorder.settle()
         if left := await asyncio.to_thread(self.database.close):
             self._report_lost(left, "the disk did not take them before the end")
+
+    def bursar(self, ids: Ids) -> Bursar:
+        """For who may see and change budgets."""
+        return Bursar(self.purse, self._clock, ids)
 
     async def _tick(self) -> None:
         while True:

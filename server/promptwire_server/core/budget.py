@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Literal
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 Period = Literal["minute", "hour", "day", "week", "month"]
 
+MOST_NANO_USD: Final = 10**17  # of a limit or an adjustment, 100 million dollars: dozens of them still add up to an integer of 64 bits
+OF_FILE: Final = "file-"  # how the etags of budgets begin that the configuration file says
 _MICRO: Final = 1_000_000
 _BUCKETS: Final = 60  # of a rolling window: what was spent leaves it in so many steps
 _FIXED_US: Final = {"minute": 60 * _MICRO, "hour": 3600 * _MICRO}
@@ -173,6 +175,11 @@ class Budget:
     etag: str = ""
 
     @property
+    def configured(self) -> bool:
+        """The configuration file says it: nobody else may change it."""
+        return self.etag.startswith(OF_FILE)
+
+    @property
     def binds(self) -> bool:
         """Whether calls are refused for it."""
         return self.hard and not self.paused
@@ -201,6 +208,15 @@ class Balance:
     def unspent_nano_usd(self) -> int:
         """What a new call may cost once all holds are given back unused."""
         return self.limit_nano_usd + self.adjusted_nano_usd - self.spent_nano_usd
+
+
+def known_zone(name: str) -> bool:
+    """Whether a time zone of this name is in the IANA database, as this machine has it."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # also of a folder: "Europe"
+        return False
+    return True
 
 
 def _micros(moment: datetime) -> int:

@@ -3,7 +3,9 @@
 from google.protobuf.duration_pb2 import Duration
 
 from promptwire.admin.v1 import budget_service_pb2 as pb
-from promptwire_server.core.budget import Alert, Budget, Calendar, Lifetime, PerCall, Period, Rolling, Scope, Window
+from promptwire_server.core.budget import Alert, Balance, Budget, Calendar, Lifetime, PerCall, Period, Rolling, Scope, Window
+from promptwire_server.core.ledger import entry_id
+from promptwire_server.core.purse import Given
 
 _PERIODS: dict[Period, "pb.CalendarWindow.Period"] = {
     "minute": pb.CalendarWindow.PERIOD_MINUTE,
@@ -50,6 +52,48 @@ def budget_of(message: pb.Budget) -> Budget:
         updated_us=message.update_time.ToMicroseconds() if message.HasField("update_time") else 0,
         etag=message.etag,
     )
+
+
+def status_of(budget: Budget, balance: Balance) -> pb.BudgetStatus:
+    """What of a budget is left, as a message."""
+    status = pb.BudgetStatus(
+        budget_id=budget.budget_id,
+        limit_nano_usd=balance.limit_nano_usd,
+        adjusted_nano_usd=balance.adjusted_nano_usd,
+        spent_nano_usd=balance.spent_nano_usd,
+        held_nano_usd=balance.held_nano_usd,
+        remaining_nano_usd=balance.free_nano_usd,
+        exhausted=balance.free_nano_usd <= 0,
+        reached_percents=balance.reached_percents,
+        unpriced_call_count=balance.unpriced_calls,
+    )
+    begun_us = budget.created_us if isinstance(budget.window, Lifetime) else balance.window_start_us
+    status.window_start_time.FromMicroseconds(begun_us)
+    status.as_of_time.FromMicroseconds(balance.as_of_us)
+    if balance.reset_us is not None and not isinstance(budget.window, PerCall):
+        status.reset_time.FromMicroseconds(balance.reset_us)
+    return status
+
+
+def adjustment_of(given: Given) -> pb.BudgetAdjustment:
+    """A gift as a message."""
+    message = pb.BudgetAdjustment(
+        adjustment_id=entry_id(given.number),
+        budget_id=given.budget_id,
+        amount_nano_usd=given.amount_nano_usd,
+        reason=given.reason,
+        created_by=given.principal,
+    )
+    message.create_time.FromMicroseconds(given.at_us)
+    return message
+
+
+def given_of(written: bytes) -> Given:
+    """The gift that a message says, in its bytes."""
+    message = pb.BudgetAdjustment.FromString(written)
+    at_us = message.create_time.ToMicroseconds()
+    number = int(message.adjustment_id)
+    return Given(number, message.budget_id, message.amount_nano_usd, message.reason, at_us, message.created_by)
 
 
 def _scope_message(scope: Scope) -> pb.BudgetScope:

@@ -10,6 +10,8 @@
     │   ├── RequestIdReused         the same id was used for another request
     │   ├── PolicyDenied            a good credential that may not do this
     │   ├── NotFound                absent, or somebody else's
+    │   ├── AlreadyExists           the name is taken
+    │   ├── EtagMismatch            somebody else has changed it meanwhile
     │   ├── CapabilityMissing       the model cannot do what was asked for
     │   └── Disabled                the server does not offer this
     ├── RequestInProgress       the same request is being answered elsewhere
@@ -55,6 +57,7 @@ class Code:
     INVALID_ARGUMENT = 3
     DEADLINE_EXCEEDED = 4
     NOT_FOUND = 5
+    ALREADY_EXISTS = 6
     PERMISSION_DENIED = 7
     RESOURCE_EXHAUSTED = 8
     FAILED_PRECONDITION = 9
@@ -195,6 +198,20 @@ class NotFound(CallerError):
 
     code = Code.NOT_FOUND
     reason = pb.ERROR_REASON_NOT_FOUND
+
+
+class AlreadyExists(CallerError):
+    """The name is taken."""
+
+    code = Code.ALREADY_EXISTS
+    reason = pb.ERROR_REASON_ALREADY_EXISTS
+
+
+class EtagMismatch(CallerError):
+    """It is not as the caller has seen it: somebody else has changed it meanwhile."""
+
+    code = Code.ABORTED
+    reason = pb.ERROR_REASON_ETAG_MISMATCH
 
 
 class CapabilityMissing(CallerError):

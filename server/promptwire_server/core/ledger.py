@@ -78,6 +78,11 @@ class Entry(NamedTuple):
     hold_id: str = ""  # by which it was paid; empty: nothing was held for it
 
 
+def entry_id(number: int) -> str:
+    """The name of a row: sorts as rows were written."""
+    return f"{number:016d}"
+
+
 def text_of(entry: Entry) -> str:
     """The row as JSON, without how it failed: for rows of attempts that have not ended."""
     plain = entry._replace(failure=b"", units=dict(entry.units), labels=dict(entry.labels))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from promptwire_server.core.budget import Budget
 from promptwire_server.core.ledger import Entry
 
 
@@ -46,3 +47,56 @@ class Reached:
     held_nano_usd: int
     limit_nano_usd: int
     window_start_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """A request that is done once, however often it is made."""
+
+    account: str  # whose request: names of requests are each caller's own
+    request_id: str = ""  # empty: each time it is made
+    digest: str = ""  # of its body
+    principal: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A budget to make, change or delete, as long as it is as it was seen."""
+
+    budget_id: str
+    before: str | None  # its etag as it was seen; None: there was none
+    after: Budget | None  # None: delete it
+    reset: bool = False  # forget what was spent
+
+
+@dataclass(frozen=True, slots=True)
+class Gift:
+    """More, or less, for a budget, in the window under way."""
+
+    amount_nano_usd: int
+    reason: str
+    entry: Entry  # the row of it; its kind, amount and budget are filled in
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A gift that was given."""
+
+    number: int  # of its row in the ledger
+    budget_id: str
+    amount_nano_usd: int
+    reason: str
+    at_us: int
+    principal: str
+
+
+class Conflict(Exception):
+    """A budget is not as it was seen. Nothing has changed."""
+
+
+class Reused(Exception):
+    """The request_id belongs to a request with another body. Nothing has changed."""
+
+
+class TooMuch(Exception):
+    """All adjustments together would be more than can be counted. Nothing has changed."""

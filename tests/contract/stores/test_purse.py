@@ -11,7 +11,7 @@ import pytest
 from promptwire_server.core.budget import Alert, Budget, Calendar, Lifetime, Rolling, Scope, Spender
 from promptwire_server.core.clock import SystemClock
 from promptwire_server.core.ledger import Amounts, Entry
-from promptwire_server.core.purse import Ask, Denial, Hold, Reached
+from promptwire_server.core.purse import Ask, Change, Conflict, Denial, Gift, Hold, Once, Reached, Reused
 from promptwire_server.stores.sqlite.database import Database
 from promptwire_server.stores.sqlite.purse import Purse
 
@@ -241,7 +241,7 @@ async def test_windows_begin_anew(bench: Bench) -> None:
 async def test_an_adjustment_is_for_the_window_under_way(bench: Bench) -> None:
     daily = Budget("daily", Scope(), Calendar("day", "Europe/Berlin"), 1000)
     await bench.purse.put(daily)
-    balance = await bench.purse.adjust(daily, 500, Entry("shop"))
+    _, balance = await bench.purse.adjust(daily, Gift(500, "sale", Entry("shop")), Once("shop"))
     assert balance.free_nano_usd == 1500
     bench.now_us += DAY_S * MICRO
     assert (await bench.purse.balance(daily)).free_nano_usd == 1000

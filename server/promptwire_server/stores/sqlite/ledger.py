@@ -8,7 +8,7 @@ from typing import cast
 
 import apsw
 
-from promptwire_server.core.ledger import Entry
+from promptwire_server.core.ledger import Amounts, Entry, Tokens
 from promptwire_server.stores.sqlite.database import Database
 
 _CAPACITY = 16_384  # rows that wait: some seconds of a busy process, about 20 MB at worst
@@ -134,6 +134,21 @@ def values_of(entry: Entry, now_us: int) -> tuple[Value, ...]:
         _list(entry.budgets),
         *plain[_BUDGETS:],
     )
+
+
+def entry_of(values: Sequence[Value]) -> Entry:
+    """The row that stands in the columns: `values_of` the other way round, without when it was written."""
+    fields = list(values)
+    tokens = Tokens(*cast("Sequence[int]", fields[_FAILURE : _FAILURE + len(Tokens._fields)]))
+    estimated, units, *rest = fields[_FAILURE + len(tokens) :]
+    amounts = Amounts(*cast("Sequence[int | None]", rest[: len(Amounts._fields)]))
+    source, latency, labels, budgets, *others = rest[len(amounts) :]
+    return Entry._make(
+        [
+            *fields[:_FAILURE], tokens, bool(estimated), json.loads(cast("str", units)), amounts, source, latency,
+            json.loads(cast("str", labels)), tuple(json.loads(cast("str", budgets))), *others,
+        ]
+    )  # fmt: skip
 
 
 def _json(value: Mapping[str, str] | Mapping[str, int]) -> str:

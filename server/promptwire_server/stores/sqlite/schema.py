@@ -81,4 +81,12 @@ CREATE TABLE requests (
 CREATE INDEX requests_by_end ON requests (expires_us);
 """
 
-MIGRATIONS: Final = (_FIRST, _LEDGER + _BUDGETS, _REQUESTS)
+# What operators have asked for, by their own ids, so that money is not given twice. Kept as long as the ledger.
+_OFFICE = """
+CREATE TABLE office (
+    account TEXT NOT NULL, request_id TEXT NOT NULL, digest TEXT NOT NULL, at_us INTEGER NOT NULL, answer BLOB NOT NULL,
+    PRIMARY KEY (account, request_id)
+) STRICT, WITHOUT ROWID;
+"""
+
+MIGRATIONS: Final = (_FIRST, _LEDGER + _BUDGETS, _REQUESTS, _OFFICE)
