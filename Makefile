@@ -7,7 +7,7 @@ UV := $(BIN)/uv
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check gen docs lint types imports breaking sim bench bench-peers lock format clean matrix baseline sync-client
+.PHONY: help run test check gen docs lint types imports breaking sim bench overload bench-peers lock format clean matrix baseline sync-client
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ matrix: $(VENV)/.dev ## Hold every dialect to every fault, those with short time
 
 bench: $(VENV)/.dev ## Compare with a bare gRPC server in one run (needs h2load)
 	$(BIN)/python -m tests.bench $(ARGS)
+
+overload: $(VENV)/.dev ## See what becomes of everybody at 2, 4 and 5 times the capacity (on a machine that does nothing else)
+	$(BIN)/python -m tests.bench.overload $(ARGS)
 
 bench-peers: $(VENV)/.dev ## Run LiteLLM's proxy and Portkey's gateway beside ours
 	$(BIN)/python -m tests.bench.peers $(ARGS)

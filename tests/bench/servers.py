@@ -46,7 +46,7 @@ def free_port() -> int:
 def bare() -> Iterator[Running]:
     """The yardstick."""
     port = free_port()
-    with _process([sys.executable, "-m", "tests.bench.bare", str(port)], port, SERVER_CORE) as running:
+    with process([sys.executable, "-m", "tests.bench.bare", str(port)], port, SERVER_CORE) as running:
         yield running
 
 
@@ -62,7 +62,7 @@ def ours(upstream: str, *, join_window: str = "0s", log_level: str = "info") -> 
             )
         )
         command = [sys.executable, "-m", "promptwire_server", "serve", "--config", str(config)]
-        with _process(command, port, SERVER_CORE, log=pathlib.Path(folder, "log")) as running:
+        with process(command, port, SERVER_CORE, log=pathlib.Path(folder, "log")) as running:
             yield running
 
 
@@ -85,16 +85,17 @@ providers:
 
 
 @contextlib.contextmanager
-def _process(command: list[str], port: int, core: str, log: pathlib.Path | None = None) -> Iterator[Running]:
+def process(command: list[str], port: int, core: str, log: pathlib.Path | None = None) -> Iterator[Running]:
+    """A server by this command on that core, once it answers gRPC."""
     with contextlib.ExitStack() as stack:
         out = stack.enter_context(log.open("wb")) if log else subprocess.DEVNULL
-        process = subprocess.Popen(["taskset", "-c", core, *command], stdout=out, stderr=out)
+        started = subprocess.Popen(["taskset", "-c", core, *command], stdout=out, stderr=out)
         try:
-            _wait(port, process, log)
-            yield Running(process.pid, port)
+            _wait(port, started, log)
+            yield Running(started.pid, port)
         finally:
-            process.terminate()
-            process.wait(timeout=15)
+            started.terminate()
+            started.wait(timeout=15)
 
 
 def _wait(port: int, process: "subprocess.Popen[bytes]", log: pathlib.Path | None) -> None:

@@ -153,21 +153,23 @@ class Admission:
         if now_s + wait_s + answer_s > call.deadline_s:
             message = f"it would wait about {wait_s:.1f} s for its turn, too long for its deadline; allow more time, or try again later"
             raise self._shed(rank, Shed.DEADLINE, QueueTooLong(message, retry_after_s=self._again_s(wait_s)))
-        if wait_s > self._longest_wait_s(rank, stay_s, now_s):
+        if wait_s > self._settings.max_wait_s:
             raise self._shed(rank, Shed.WAIT, self._overloaded(f"a call would wait about {wait_s:.1f} s", wait_s))
         if self._queue.full(rank):
-            self._make_room(call, rank, wait_s)
+            self._make_room(call, rank, Shed.QUEUE, wait_s)
+        elif wait_s > self._longest_wait_s(rank, stay_s, now_s):
+            self._make_room(call, rank, Shed.WAIT, wait_s)
 
     def _longest_wait_s(self, rank: int, stay_s: float, now_s: float) -> float:
         """The most urgent are promised to be shed last: what stands before them are others, who give way."""
-        most_s = self._settings.max_wait_s
         if not rank or not self._queue.calls or now_s - self._waited_since_s <= max(_BURST_S, _BURST_TIMES * stay_s):
-            return most_s
-        return min(most_s, max(_LEAST_STANDING_S, _STANDING * stay_s))
+            return math.inf
+        return max(_LEAST_STANDING_S, _STANDING * stay_s)
 
-    def _make_room(self, call: Call, rank: int, wait_s: float) -> None:
+    def _make_room(self, call: Call, rank: int, why: Shed, wait_s: float) -> None:
+        """Whose tenant has more calls in the queue gives way: it is they who make it long."""
         other = self._queue.yielding(rank, call.principal.tenant)
-        error = self._shed(rank, Shed.QUEUE, self._overloaded("too many calls wait", wait_s))
+        error = self._shed(rank, why, self._overloaded("too many calls wait", wait_s))
         if other is None:
             raise error
         self._queue.remove(other)

@@ -99,15 +99,18 @@ class Fair(Generic[Item]):
     def yielding(self, name: str) -> Item | None:
         """Who gives way to a new call of this tenant when there is no room: the newest of the tenant that takes most room for its weight.
 
-        None when that is this tenant itself. Looks at each tenant that waits.
+        None when that is this tenant itself. Looks at each tenant that waits, but not for one that has more room than is its share.
         """
+        own = self._tenants.get(name)
+        own_calls = 1 if own is None else len(own.waiting) + 1
+        weight = self._weights.get(name, 1.0) if own is None else own.share.weight
+        if (own_calls - 1) * self._weight > self.calls * weight:
+            return None
         crowds = [tenant for tenant in self._tenants.values() if tenant.waiting]
         if not crowds:
             return None
         largest = max(crowds, key=_room)
-        own = self._tenants.get(name)
-        own_calls = 1 if own is None else len(own.waiting) + 1
-        if own_calls / self._weights.get(name, 1.0) >= _room(largest):
+        if own_calls / weight >= _room(largest):
             return None
         return next(reversed(largest.waiting))
 

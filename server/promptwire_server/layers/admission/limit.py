@@ -35,7 +35,8 @@ _PAUSE_S = 0.25  # before the next cohort then: watching a call costs twice as m
 _BOUND = 0.9  # of the limit was in use: it holds calls back
 _THINNED = 0.6  # of a crowd is left: now it shows whether that has helped
 _KEPT = 0.8  # of the answers a second: between all of them and _THINNED
-_START = 4  # the ceiling divided by that
+_START = 4  # the ceiling divided by that,
+_LEAST_START_CALLS = 64  # but no fewer: who sets so few slots means them
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class Limit:
         self._ceiling = float(settings.ceiling_calls)
         self.floor = min(settings.floor_calls, settings.ceiling_calls)
         self._adaptive = settings.adaptive
-        self._limit = max(float(self.floor), self._ceiling // _START) if settings.adaptive else self._ceiling
+        self._limit: float = min(self._ceiling, max(_LEAST_START_CALLS, self._ceiling // _START)) if settings.adaptive else self._ceiling
         self._never_too_many = True
         self._crowded = False
         self._uncut = self._limit  # the limit before the cuts under way

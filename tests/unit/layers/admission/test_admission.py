@@ -1,6 +1,7 @@
 """Waiting for a turn: in order, in time, cancelled, refused. In virtual time."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from random import Random
@@ -224,6 +225,31 @@ def test_a_queue_that_stands_takes_in_only_as_many_as_keep_every_slot_busy() -> 
     depth, shed = run(main())
     assert depth <= 6  # half a second's worth
     assert shed >= 400
+
+
+def test_in_a_queue_that_stands_the_tenant_that_makes_it_long_gives_way() -> None:
+    async def main() -> Counter[str]:
+        doors = admission(ceiling_calls=10, max_wait_s=60.0)
+        served, shed = Served(doors), Counter[str]()
+
+        async def caller(name: str) -> None:
+            try:
+                await served.work(name, call(tenant=name))
+            except Overloaded:
+                shed[name] += 1
+
+        async with asyncio.TaskGroup() as tasks:
+            for number in range(1000):
+                tasks.create_task(caller("noisy"))
+                if number % 20 == 0:  # a third of what can be served, three at a time
+                    for _ in range(3):
+                        tasks.create_task(caller("quiet"))
+                await asyncio.sleep(0.05)
+        return shed
+
+    shed = run(main())
+    assert shed["noisy"] >= 500
+    assert shed["quiet"] <= 5  # of 150
 
 
 def test_when_the_queue_is_full_the_largest_tenant_gives_way() -> None:

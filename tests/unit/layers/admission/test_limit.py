@@ -54,6 +54,11 @@ def test_it_begins_in_the_middle_and_grows_to_the_ceiling_while_answers_are_quic
     assert limit.calls == 400
 
 
+def test_few_slots_are_there_from_the_beginning() -> None:
+    assert Limit(settings(ceiling=50)).calls == 50
+    assert Limit(settings(ceiling=200)).calls == 64
+
+
 def test_it_does_not_grow_when_it_is_not_needed() -> None:
     limit = Limit(settings())
     Cohorts(limit).work(30, lambda _: 1.0, at_once=20)
