@@ -32,7 +32,7 @@ TOKENS = 20  # of each answer
 INPUT, OUTPUT, REQUEST = "0.123457", "9.876543", "0.000123"  # US dollars: for a million tokens, and for each call
 LEASE_S = 3
 _FREE_S = 30.0  # in which holds of the dead must be gone
-_ATTEMPT, _CORRECTION = 1, 3
+_ATTEMPT = 1
 _LOST = "LOST"  # the server went away
 
 
@@ -45,6 +45,7 @@ class Scene:
     folder: Path
     calls: int  # that the budget has money for
     script: str = ""
+    most_tokens: int = TOKENS  # that a call asks for
     numbers: Iterator[int] = field(default_factory=itertools.count)
     outcomes: Counter[str] = field(default_factory=Counter)
 
@@ -98,17 +99,21 @@ class Scene:
     async def _ask(self, channel: grpc.aio.Channel, number: int) -> str:
         """Every other question as a stream."""
         stub = chats.ChatServiceStub(channel)
-        request = pb.ChatRequest(model=f"fake/{self.model}", prompt=f"{self.marker} {number}", labels={"n": str(number)})
-        request.generation.max_output_tokens = TOKENS
         try:
             if number % 2:
-                await stub.Chat(request, timeout=60)
+                await stub.Chat(self.request(number), timeout=60)
             else:
-                async for _ in stub.StreamChat(pb.StreamChatRequest(chat=request), timeout=60):
+                async for _ in stub.StreamChat(pb.StreamChatRequest(chat=self.request(number)), timeout=60):
                     pass
         except grpc.aio.AioRpcError as error:
             return reason_of(error)
         return "OK"
+
+    def request(self, number: int) -> pb.ChatRequest:
+        """A question of its own, which both ledgers name."""
+        request = pb.ChatRequest(model=f"fake/{self.model}", prompt=f"{self.marker} {number}", labels={"n": str(number)})
+        request.generation.max_output_tokens = self.most_tokens
+        return request
 
     async def settled(self) -> float:
         """Wait until nothing is held any more; how long that took, in seconds."""
@@ -126,9 +131,9 @@ class Scene:
         bill = 0
         for entry in self.fake.ledger(model=self.marker):
             body: Mapping[str, Any] = entry["body"]
-            asked[last_user_text(body["messages"]).rpartition(" ")[2]] += 1
+            asked[number_of(entry)] += 1
             bill += _cost(prompt_tokens(body["messages"]))
-        columns = "kind, labels, request_id, attempt, estimated, hold_id, provider_request_id, total_nano_usd"
+        columns = "kind, labels, request_id, attempt, estimated, hold_id, provider_request_id, output_tokens, total_nano_usd"
         rows = [Row(*row) for row in self.read(f"SELECT {columns} FROM ledger ORDER BY entry")]  # noqa: S608 - names of our own
         ((spent,),) = self.read("SELECT SUM(spent_nano_usd) FROM spending")
         return Audit(self.budget.limit_nano_usd, asked, bill, rows, spent or 0)
@@ -145,6 +150,7 @@ class Row:
     estimated: int
     hold_id: str
     provider_request_id: str
+    output_tokens: int
     nano_usd: int
 
     @property
@@ -165,17 +171,26 @@ class Audit:
 
     def check(self) -> None:
         """Nothing overspent, no request without a row, no row twice, and all sums right."""
+        self.check_rows()
+        assert self.bill <= self.limit
+        assert self.bill <= self.spent
+
+    def check_rows(self) -> None:
+        """The same but for the provider's bill."""
         attempts = [row for row in self.rows if row.kind == _ATTEMPT]
         written = Counter(row.number for row in attempts)
-        assert self.bill <= self.limit
-        assert self.spent <= self.limit
+        assert sum(row.nano_usd for row in self.rows) == self.spent <= self.limit
         assert not self.asked - written, "requests without a row"
         assert not _twice((row.request_id, row.attempt) for row in attempts)
         assert not _twice(row.hold_id for row in attempts if row.hold_id)
         assert not _twice(row.provider_request_id for row in attempts if row.provider_request_id)
-        assert self.bill <= sum(row.nano_usd for row in self.rows) == self.spent
         # Only of those whose end nobody saw is it not known whether the provider was asked.
         assert all(row.estimated and not row.provider_request_id for row in attempts if not self.asked[row.number])
+
+
+def number_of(entry: Mapping[str, Any]) -> str:
+    """The question of a request that the provider saw."""
+    return last_user_text(entry["body"]["messages"]).rpartition(" ")[2]
 
 
 def reason_of(error: grpc.aio.AioRpcError) -> str:
@@ -196,7 +211,8 @@ def moments(seed: int, count: int, most_s: float) -> list[float]:
 
 def _cost(prompt: int) -> int:
     """What the provider charges for one answer, in nano-USD: each kind rounded up."""
-    return sum(ceil(Fraction(price) * 1000 * tokens) for price, tokens in ((INPUT, prompt), (OUTPUT, TOKENS))) + ceil(Fraction(REQUEST) * 10**9)
+    words = sum(ceil(Fraction(price) * 1000 * tokens) for price, tokens in ((INPUT, prompt), (OUTPUT, TOKENS)))
+    return words + ceil(Fraction(REQUEST) * 10**9)
 
 
 def _twice(names: Iterator[Any]) -> list[Any]:

@@ -6,11 +6,14 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import grpc
 import pytest
 
+from promptwire import v1 as pb
+from promptwire.v1.chat_service_pb2_grpc import ChatServiceStub
 from tests.e2e.conftest import Serve
 from tests.e2e.doomed import POINTS
-from tests.e2e.money import Scene, moments
+from tests.e2e.money import TOKENS, Scene, moments, number_of
 from tests.faults.fake_provider.process import FakeProvider
 
 CALLS = 37  # that there is money for
@@ -45,12 +48,11 @@ LIVES = [list(POINTS)[start : start + 5] for start in range(0, len(POINTS), 5)]
 
 
 @pytest.mark.parametrize("points", LIVES, ids=lambda points: points[0].replace(" ", "-"))
-async def test_a_server_that_dies_at_a_point_overspends_nothing_and_forgets_no_attempt(serve: Serve, staged: Staged, points: list[str]) -> None:
+async def test_a_server_that_dies_at_a_point_overspends_and_forgets_nothing(serve: Serve, staged: Staged, points: list[str]) -> None:
     scene = staged(100, ";head_ms=150")
     await scene.put()
     for point in points:
-        number = 3 if POINTS[point].name in ("reconfigure", "drain") else 11
-        number = 1 if POINTS[point].name in ("reconfigure", "drain") else number
+        number = 1 if POINTS[point].name in ("reconfigure", "drain") else 11
         server = serve(scene.config(), module="tests.e2e.doomed", environ={"DOOM": f"{point}:{number}"})
         load = asyncio.create_task(scene.load(server, 30, AT_ONCE))
         if POINTS[point].name == "reconfigure":
@@ -62,14 +64,13 @@ async def test_a_server_that_dies_at_a_point_overspends_nothing_and_forgets_no_a
         await load
     last = serve(scene.config())
     ended = await scene.load(last, 150, 30)
-    free_s = await scene.settled()
+    await scene.settled()
     scene.audit().check()
     assert ended["BUDGET_EXHAUSTED"] > 0
-    assert free_s < 30
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-async def test_a_server_killed_at_any_moment_overspends_nothing_and_forgets_no_attempt(serve: Serve, staged: Staged, seed: int) -> None:
+async def test_a_server_killed_at_any_moment_overspends_and_forgets_nothing(serve: Serve, staged: Staged, seed: int) -> None:
     scene = staged(100, ";head_ms=30")
     await scene.put()
     for moment_s in moments(seed, 4, 1.0):
@@ -88,15 +89,56 @@ async def test_workers_killed_at_any_moment_overspend_nothing_while_the_others_g
     scene = staged(100, ";head_ms=30")
     await scene.put()
     server = serve(scene.config(), arguments=["--workers", "3"])
-    for moment_s in moments(3, 3, 1.0):
+    for killed, moment_s in enumerate(moments(3, 3, 1.0), 1):
         load = asyncio.create_task(scene.load(server, 40, AT_ONCE, connections=6))
         await asyncio.sleep(moment_s)  # any moment will do
         newest = {line["worker"]: line["pid"] for line in server.log.events("worker.state", state="ready")}
         os.kill(newest[0], signal.SIGKILL)
         await load
-        deaths = len(server.log.events("worker.died"))
-        await asyncio.to_thread(server.log.wait, "worker.state", state="ready", count=3 + deaths)
+        await asyncio.to_thread(server.log.wait, "worker.state", state="ready", count=3 + killed)
     ended = await scene.load(server, 150, 30, connections=6)
     await scene.settled()
     scene.audit().check()
     assert ended["BUDGET_EXHAUSTED"] > 0
+
+
+async def test_500_streams_left_at_any_word_are_a_row_each_with_what_had_come(serve: Serve, staged: Staged) -> None:
+    scene = staged(500, f";delay_ms=40;text={'%20abc' * TOKENS}")  # four characters a token: as they are estimated
+    await scene.put()
+    received: dict[str, int] = {}
+    async with grpc.aio.insecure_channel(serve(scene.config()).target) as channel:
+        turns = asyncio.Semaphore(50)
+        await asyncio.gather(*[_leave(channel, scene, received, turns) for _ in range(500)])
+    entries = await scene.fake.aledger(model=scene.marker, ended=500)
+    await scene.settled()
+    audit = scene.audit()
+    audit.check_rows()
+    sent = {number_of(entry): entry["tokens_sent"] for entry in entries}
+    written = {row.number: row.output_tokens for row in audit.rows}
+    assert len(audit.rows) == len(sent) == len(written) == 500
+    assert not [(n, received[n], written[n], sent[n]) for n in sent if not received[n] <= written[n] <= sent[n]]
+    assert sum(sent[n] - written[n] <= 1 for n in sent) >= 475  # what is sent while this machine does something else is a word more
+
+
+async def _leave(channel: grpc.aio.Channel, scene: Scene, received: dict[str, int], turns: asyncio.Semaphore) -> None:
+    """Ask for a stream, and leave it at some word."""
+    async with turns:
+        number = next(scene.numbers)
+        call = ChatServiceStub(channel).StreamChat(pb.StreamChatRequest(chat=scene.request(number)))
+        text = ""
+        async for event in call:
+            text += event.part_delta.text
+            if len(text) // 4 >= 1 + number * 7 % (TOKENS - 2):
+                call.cancel()
+                break
+        received[str(number)] = len(text) // 4
+
+
+async def test_holds_of_five_times_the_cost_refuse_hardly_a_call_that_there_is_money_for(serve: Serve, staged: Staged) -> None:
+    scene = staged(100, ";head_ms=100")
+    scene.most_tokens = 155
+    await scene.put()
+    ended = await scene.load(serve(scene.config()), 100, 100)
+    await scene.settled()
+    scene.audit().check()
+    assert ended["OK"] >= 90
