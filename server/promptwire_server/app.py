@@ -27,6 +27,7 @@ from promptwire.v1 import (
 )
 from promptwire_server import logs
 from promptwire_server.banner import banner
+from promptwire_server.caching import Caching
 from promptwire_server.chains.plan import MOST_STEPS_OF_RUN
 from promptwire_server.chains.plans import Plans
 from promptwire_server.chains.run import Engine
@@ -78,7 +79,7 @@ from promptwire_server.sameness import Sameness
 from promptwire_server.secrets.custody import Custody
 from promptwire_server.secrets.watch import News
 from promptwire_server.sharing import Sharing
-from promptwire_server.stores import memory, memory_limits
+from promptwire_server.stores import memory_limits
 from promptwire_server.stores.prices import Prices
 from promptwire_server.treasury import Treasury
 from promptwire_server.voice import Voice
@@ -125,7 +126,7 @@ class Application:
             ids=self._ids,
             tally=self._tally,
             admission=self._admission,
-            answers=memory.Answers(clock=clock, max_bytes=settings.cache.max_bytes),
+            caching=Caching(settings, clock=clock, ids=self._ids),
             prices=Prices(clock),
             roster=Roster(clock, settings.providers, named),
             breakers=new_breakers(settings, clock, chance, self._report_breaker),

@@ -25,7 +25,7 @@ from promptwire_server.layers.admission import memory
 from promptwire_server.layers.admission.settings import AdmissionSettings
 from promptwire_server.layers.book import Account
 from promptwire_server.layers.breaker import BreakerSettings
-from promptwire_server.layers.cache import CacheSettings
+from promptwire_server.layers.cache.cache import CacheSettings
 from promptwire_server.layers.desk import Place
 from promptwire_server.layers.payment import PaymentSettings
 from promptwire_server.layers.prober import ProbeSettings
@@ -84,6 +84,9 @@ def cache_settings(settings: Settings) -> CacheSettings:
         mode=pb.CacheSettings.MODE_READ_WRITE if reads_and_writes else pb.CacheSettings.MODE_BYPASS,
         ttl_s=settings.cache.ttl_s,
         default_model=settings.default_model,
+        stale_s=settings.cache.stale_s,
+        tool_calls=settings.cache.tool_calls,
+        max_answer_bytes=settings.cache.max_answer_bytes,
     )
 
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from functools import partial
 
 from promptwire import v1 as pb
+from promptwire_server.caching import Caching
 from promptwire_server.config.settings import Settings
 from promptwire_server.convert import (
     accounts,
     aliases,
     breaker_settings,
-    cache_settings,
     provider_settings,
     retry_settings,
     stream_probe_settings,
@@ -29,7 +29,6 @@ from promptwire_server.layers.admission.admission import Admission
 from promptwire_server.layers.admission.admit import Admit
 from promptwire_server.layers.book import Book, PriceList
 from promptwire_server.layers.breakers import Breakers, Changed, Shielded
-from promptwire_server.layers.cache import Cache, Store
 from promptwire_server.layers.catalog import Catalog
 from promptwire_server.layers.dedup.dedup import Asking, Dedup
 from promptwire_server.layers.dedup.key import keys
@@ -65,7 +64,7 @@ class Lasting:
     ids: Ids
     tally: Tally
     admission: Admission
-    answers: Store
+    caching: Caching
     prices: PriceList
     roster: Roster
     breakers: Breakers
@@ -122,6 +121,7 @@ class Gateway:
     async def aclose(self) -> None:
         """Wait for the calls under way, then close every provider."""
         await self._idle.wait()
+        await self._refresher.aclose()
         await self._dedup.aclose()
         self._shadows.close()
         for provider in self.providers.values():
@@ -160,7 +160,7 @@ class Gateway:
                 # Before anything is looked up or counted elsewhere: a caller's limits count answers from the cache, too.
                 *self._limiting(),
                 # Before whatever costs something.
-                lambda inner: Cache(inner, store=lasting.answers, settings=cache_settings(self._settings)),
+                self._cached,
                 # Within the cache, so that an answer put together from two streams counts as one.
                 Restart,
                 # Within restarts, since each caller has its own wish for what happens to a stream that breaks.
@@ -168,6 +168,12 @@ class Gateway:
             ],
             router,  # innermost: attempt after attempt, at one target or the next
         )
+
+    def _cached(self, inner: Handler) -> Handler:
+        lasting = self._lasting
+        again = Observe(inner, tally=lasting.tally, clock=lasting.clock, event=names.REFRESH_FINISHED)
+        cache, self._refresher = lasting.caching.layer(self._settings, planned_aliases(self._settings), inner, again)
+        return cache
 
     def _deduped(self, inner: Handler) -> Handler:
         settings, lasting = self._settings, self._lasting

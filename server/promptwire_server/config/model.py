@@ -185,14 +185,26 @@ class Logs(Section):
 
 
 class Cache(Section):
-    """Whether the same question is answered from memory."""
+    """Whether the same question is answered with the answer that was given before."""
 
     default: Literal["bypass", "read_write"] = Field(
         "bypass", description="What holds for requests that do not say. They may: ChatRequest.cache.", examples=["read_write"]
     )
-    ttl_s: Seconds = Field(3600.0, alias="ttl", description="How long an answer is kept, unless its request says.", examples=["1h"])
+    ttl_s: Seconds = Field(3600.0, alias="ttl", description="How long an answer is fresh, unless its request says.", examples=["1h"])
+    stale_s: Seconds = Field(
+        0.0,
+        alias="stale_while_revalidate",
+        description="How long behind its ttl an answer is served still, while a new one is fetched: paid for by the tenant who meets it.",
+        examples=["10m"],
+    )
     max_bytes: Bytes = Field(
-        64 << 20, description="Memory for answers, of each worker; those used longest ago go first. 0: none are kept.", examples=["64MiB"]
+        64 << 20, description="Memory for answers, of each worker; those of least use go first. 0: none are kept there.", examples=["64MiB"]
+    )
+    max_answer_bytes: Bytes = Field(4 << 20, alias="max_answer", description="The largest answer that is kept.", examples=["4MiB"])
+    tool_calls: bool = Field(
+        True,  # noqa: FBT003 - pydantic's first parameter is the default
+        description="Whether answers are kept that call tools. They come again with the same ids.",
+        examples=[False],
     )
 
 
@@ -255,7 +267,7 @@ class File(Section):
     )
     stores: Stores = Field(Stores.model_validate({}), description="Where state is kept that several replicas share.")
     resilience: Resilience = Field(Resilience.model_validate({}), description="How failures of providers are met.")
-    cache: Cache = Field(Cache.model_validate({}), description="Whether the same question is answered from memory.")
+    cache: Cache = Field(Cache.model_validate({}), description="Whether the same question is answered with what was answered before.")
     dedup: Dedup = Field(Dedup.model_validate({}), description="Whether identical questions under way are asked once.")
     idempotency: Idempotency = Field(Idempotency.model_validate({}), description="How requests with a request_id are answered once.")
     holds: Holds = Field(Holds.model_validate({}), description="How money is set aside for calls that hard budgets count.")

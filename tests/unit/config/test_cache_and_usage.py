@@ -6,7 +6,7 @@ from promptwire import v1 as pb
 from promptwire_server.config.load import load as load_settings
 from promptwire_server.config.show import dump
 from promptwire_server.convert import cache_settings, journal_file
-from promptwire_server.layers.cache import CacheSettings
+from promptwire_server.layers.cache.cache import CacheSettings
 from tests.unit.config.conftest import Bare, Configured
 
 

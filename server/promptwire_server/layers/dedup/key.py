@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Collection
 
 from promptwire_server.core.call import Call
-from promptwire_server.layers.cache import key_of
+from promptwire_server.layers.cache.key import key_of
 
 
 def keys(default_model: str, ruled: Collection[str]) -> Callable[[Call], str]:

@@ -12,7 +12,7 @@ from promptwire_server.core.clock import SystemClock
 from promptwire_server.core.errors import PromptwireError
 from promptwire_server.core.handler import Handler
 from promptwire_server.core.reply import Batch, Reply
-from promptwire_server.layers.cache import key_of
+from promptwire_server.layers.cache.key import key_of
 from promptwire_server.layers.dedup.dedup import Asking, Dedup, DedupSettings
 from promptwire_server.layers.metrics import Metrics
 from promptwire_server.layers.observe import Observe

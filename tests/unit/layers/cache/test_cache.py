@@ -1,7 +1,7 @@
 """Which questions are the same, which answers are kept, and what a later caller gets."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -9,42 +9,17 @@ from promptwire import v1 as pb
 from promptwire_server.core.call import Call, Principal
 from promptwire_server.core.clock import ManualClock
 from promptwire_server.core.errors import InvalidRequest, UpstreamFailed
+from promptwire_server.core.kept import Kept
 from promptwire_server.core.reply import Batch, Reply
-from promptwire_server.layers.cache import Cache, CacheSettings, key_of
+from promptwire_server.layers.cache.cache import CacheSettings
 from promptwire_server.layers.metrics import Metrics
 from promptwire_server.layers.observe import Observe
 from promptwire_server.layers.tally import Tally
-from promptwire_server.stores.memory import Answers
-from tests.unit.layers.conftest import MakeCall, answer, streamed
+from tests.unit.layers.cache.house import House, finished
+from tests.unit.layers.conftest import MakeCall, streamed
 
 Modes = pb.CacheSettings
 READ_WRITE = CacheSettings(mode=Modes.MODE_READ_WRITE, ttl_s=60, default_model="fast")
-
-
-def finished(text: str = "hello", reason: int = pb.FINISH_REASON_STOP) -> pb.ChatResponse:
-    response = answer(text)
-    for candidate in response.candidates:
-        candidate.finish_reason = reason  # type: ignore[assignment]  # an enum's number
-    return response
-
-
-class House:
-    """A cache over a provider that counts, and that answers what the test says."""
-
-    def __init__(self, clock: ManualClock, settings: CacheSettings) -> None:
-        self.clock = clock
-        self.asked = 0
-        self.says: Callable[[], pb.ChatResponse] = lambda: finished(f"answer {self.asked}")
-        self.store = Answers(clock=clock, max_bytes=1 << 20)
-        self.cache = Cache(self.provider, store=self.store, settings=settings)
-
-    async def provider(self, call: Call) -> Reply:
-        self.asked += 1
-        return streamed(self.says(), clock=self.clock) if call.stream else Reply.whole(self.says())
-
-    async def ask(self, call: Call) -> pb.ChatResponse:
-        async with await self.cache(call) as reply:
-            return await reply.read()
 
 
 @pytest.fixture
@@ -79,7 +54,7 @@ async def test_a_hit_says_where_it_is_from_and_keeps_the_usage_of_the_attempt_th
     assert missed.served_from != pb.SERVED_FROM_CACHE
     assert served.served_from == pb.SERVED_FROM_CACHE
     assert served.usage == missed.usage
-    assert served.cache_key == missed.cache_key == key_of(make_call().request, "default", "fast")
+    assert served.cache_key == missed.cache_key == house.key(make_call())
 
 
 async def test_a_hit_costs_nothing_and_saves_what_was_paid(house: House, make_call: MakeCall) -> None:
@@ -103,7 +78,7 @@ async def test_what_an_answer_of_unknown_cost_saved_is_unknown_too(house: House,
 
 
 async def test_each_caller_gets_a_message_of_its_own_without_traces_of_the_first_call(house: House, make_call: MakeCall) -> None:
-    house.cache = Cache(house.provider, store=house.store, settings=READ_WRITE)
+    house.cache = house.built(house.provider)
     observed = Observe(house.cache, tally=Tally(Metrics()), clock=house.clock)
     answers = []
     for name in ("one", "two", "three"):
@@ -247,15 +222,14 @@ async def test_an_answer_that_another_call_paid_for_is_not_kept_again(house: Hou
 
 
 @pytest.mark.parametrize("stop_after", range(4))
-async def test_a_stream_that_breaks_off_is_not_kept(clock: ManualClock, make_call: MakeCall, stop_after: int) -> None:
+async def test_a_stream_that_breaks_off_is_not_kept(house: House, clock: ManualClock, make_call: MakeCall, stop_after: int) -> None:
     async def breaking(_: Call) -> Reply:
         return streamed(finished(), clock=clock, stop_after=stop_after)
 
-    store = Answers(clock=clock, max_bytes=1 << 20)
     with pytest.raises(UpstreamFailed if stop_after == 0 else Exception):
-        async with await Cache(breaking, store=store, settings=READ_WRITE)(make_call(stream=True)) as reply:
+        async with await house.built(breaking)(make_call(stream=True)) as reply:
             await reply.read()
-    assert len(store) == 0
+    assert len(house.store) == 0
 
 
 async def test_a_stream_whose_reader_leaves_is_not_kept(house: House, make_call: MakeCall) -> None:
@@ -265,7 +239,7 @@ async def test_a_stream_whose_reader_leaves_is_not_kept(house: House, make_call:
     assert len(house.store) == 0
 
 
-async def test_a_call_cancelled_while_the_upstream_waits_leaves_nothing(clock: ManualClock, make_call: MakeCall) -> None:
+async def test_a_call_cancelled_while_the_upstream_waits_leaves_nothing(house: House, make_call: MakeCall) -> None:
     waiting = asyncio.Event()
     released: list[bool] = []
 
@@ -277,10 +251,8 @@ async def test_a_call_cancelled_while_the_upstream_waits_leaves_nothing(clock: M
     async def slow(_: Call) -> Reply:
         return Reply(source(), release=lambda: released.append(True))
 
-    store = Answers(clock=clock, max_bytes=1 << 20)
-
     async def ask() -> None:
-        async with await Cache(slow, store=store, settings=READ_WRITE)(make_call(stream=True)) as reply:
+        async with await house.built(slow)(make_call(stream=True)) as reply:
             await reply.read()
 
     task = asyncio.ensure_future(ask())
@@ -288,7 +260,7 @@ async def test_a_call_cancelled_while_the_upstream_waits_leaves_nothing(clock: M
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert (released, len(store)) == ([True], 0)
+    assert (released, len(house.store)) == ([True], 0)
 
 
 async def test_an_upstream_error_is_passed_on_and_not_kept(house: House, make_call: MakeCall) -> None:
@@ -302,68 +274,6 @@ async def test_an_upstream_error_is_passed_on_and_not_kept(house: House, make_ca
 
 
 async def test_garbage_in_the_store_is_a_miss(house: House, make_call: MakeCall) -> None:
-    house.store.put("default", key_of(make_call().request, "default", "fast"), b"\xff\xff", 60)
+    house.store.put("default", house.key(make_call()), Kept(b"\xff\xff", "echo/echo", "", 60))
     assert (await house.ask(make_call())).text == "answer 1"
     assert (await house.ask(make_call())).served_from == pb.SERVED_FROM_CACHE
-
-
-def key(tenant: str = "default", **fields: object) -> str:
-    return key_of(pb.ChatRequest(**{"model": "fast", "prompt": "hi", **fields}), tenant, "fast")  # type: ignore[arg-type]  # fields by name
-
-
-def test_a_key_is_sha_256_in_lower_case_hex() -> None:
-    assert len(key()) == 64
-    assert set(key()) <= set("0123456789abcdef")
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"request_id": "r"},
-        {"labels": {"team": "search"}},
-        {"priority": pb.PRIORITY_LOW},
-        {"session_id": "s"},
-        {"cache": pb.CacheSettings(mode=Modes.MODE_READ_WRITE)},
-        {"dedup": True},
-        {"end_user_id": "u"},
-        {"max_cost_nano_usd": 1},
-        {"model": ""},
-    ],
-    ids=lambda fields: next(iter(fields)),
-)
-def test_what_cannot_change_the_answer_does_not_count(fields: dict[str, object]) -> None:
-    assert key(**fields) == key()  # type: ignore[arg-type]  # tenant is not among them
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"tenant": "shop"},
-        {"model": "slow"},
-        {"prompt": "ho"},
-        {"system": "hi"},
-        {"messages": [pb.ChatMessage()]},
-        {"generation": pb.GenerationSettings(temperature=0)},
-        {"fallback_models": ["slow"]},
-    ],
-    ids=lambda fields: next(iter(fields)),
-)
-def test_what_can_change_the_answer_counts(fields: dict[str, object]) -> None:
-    assert key(**fields) != key()  # type: ignore[arg-type]  # tenant is among them
-
-
-def test_every_field_of_a_request_is_judged() -> None:
-    judged = {"model", "prompt", "system", "messages", "generation", "fallback_models"}
-    judged |= {"request_id", "labels", "priority", "session_id", "cache", "dedup", "end_user_id", "max_cost_nano_usd"}
-    assert {field.name for field in pb.ChatRequest.DESCRIPTOR.fields} == judged  # a new one: does it change the answer?
-
-
-def test_neighbouring_names_do_not_run_into_each_other() -> None:
-    assert key("a", model="bc") != key("ab", model="c")
-    assert key("a", model="1:b") != key("a1", model="b")
-
-
-def test_the_order_in_which_a_map_was_filled_does_not_count() -> None:
-    biases = [{str(number): 1.0 for number in order} for order in (range(50), reversed(range(50)))]
-    one, other = (key(generation=pb.GenerationSettings(logit_bias=bias)) for bias in biases)
-    assert one == other

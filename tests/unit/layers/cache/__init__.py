@@ -1,0 +1,1 @@
+"""Identical questions under way."""
