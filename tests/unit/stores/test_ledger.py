@@ -13,8 +13,9 @@ import pytest
 
 from promptwire_server.core.clock import ManualClock
 from promptwire_server.core.ledger import Amounts, Entry, Tokens
+from promptwire_server.stores.columns import COLUMNS
 from promptwire_server.stores.sqlite.database import Database
-from promptwire_server.stores.sqlite.ledger import COLUMNS, Ledger
+from promptwire_server.stores.sqlite.ledger import Ledger
 from promptwire_server.stores.sqlite.schema import MIGRATIONS
 from tests.unit.stores.entries import PLAIN, entry
 

@@ -1,14 +1,13 @@
 """Ledger: rows of what attempts took, on their way to the file."""
 
-import json
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
-from typing import cast
 
 import apsw
 
-from promptwire_server.core.ledger import Amounts, Entry, Tokens
+from promptwire_server.core.ledger import Entry
+from promptwire_server.stores.columns import COLUMNS, values_of
 from promptwire_server.stores.sqlite.database import Database
 
 _CAPACITY = 16_384  # rows that wait: some seconds of a busy process, about 20 MB at worst
@@ -16,22 +15,9 @@ _AT_ONCE = 512  # rows of one job, so that other processes get their turn
 # Rows by one statement: each statement gives up the interpreter's lock and takes it back, which costs the event loop more than the row.
 _BLOCK = 32
 
-COLUMNS = (
-    "tenant", "kind", "at_us", "principal", "api_key_id", "provider", "model", "model_asked", "rpc", "request_id", "attempt", "run_id",
-    "chain", "chain_version", "step_id", "step_path", "batch_id", "served_from", "failure",
-    "input_tokens", "output_tokens", "cached_input_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "reasoning_tokens",
-    "input_audio_tokens", "output_audio_tokens", "input_image_tokens", "output_image_tokens", "estimated", "units",
-    "total_nano_usd", "input_nano_usd", "cached_input_nano_usd", "cache_write_nano_usd", "output_nano_usd", "other_nano_usd",
-    "saved_nano_usd", "price_source", "latency_us", "labels", "budgets", "corrects", "adjustment_nano_usd", "provider_request_id",
-    "trace_id", "hold_id",
-)  # fmt: skip
 _INSERT = f"INSERT INTO ledger (written_us, {', '.join(COLUMNS)}) VALUES "  # noqa: S608 - names of our own
 _ROW = f"(?, {', '.join('?' * len(COLUMNS))})"
 
-_FAILURE = Entry._fields.index("failure") + 1  # before it, and behind the budgets, fields and columns are the same
-_BUDGETS = Entry._fields.index("budgets") + 1
-
-Value = str | int | bytes | None
 Lost = Callable[[int, str], None]  # rows, and why; from any thread; must not raise
 
 
@@ -116,45 +102,3 @@ def insert(connection: apsw.Connection, entries: Sequence[Entry], now_us: int) -
         block = entries[start : start + _BLOCK]
         connection.execute(_INSERT + ", ".join([_ROW] * _BLOCK), [value for entry in block for value in values_of(entry, now_us)])
     connection.executemany(_INSERT + _ROW, [values_of(entry, now_us) for entry in entries[whole:]])
-
-
-def values_of(entry: Entry, now_us: int) -> tuple[Value, ...]:
-    """The row, as the columns want it."""
-    plain = cast("tuple[Value, ...]", entry)  # where the fields are those of the table
-    return (
-        now_us,
-        *plain[:_FAILURE],
-        *entry.tokens,
-        entry.estimated,
-        _json(entry.units),
-        *entry.amounts,
-        entry.price_source,
-        entry.latency_us,
-        _json(entry.labels),
-        _list(entry.budgets),
-        *plain[_BUDGETS:],
-    )
-
-
-def entry_of(values: Sequence[Value]) -> Entry:
-    """The row that stands in the columns: `values_of` the other way round, without when it was written."""
-    fields = list(values)
-    tokens = Tokens(*cast("Sequence[int]", fields[_FAILURE : _FAILURE + len(Tokens._fields)]))
-    estimated, units, *rest = fields[_FAILURE + len(tokens) :]
-    amounts = Amounts(*cast("Sequence[int | None]", rest[: len(Amounts._fields)]))
-    source, latency, labels, budgets, *others = rest[len(amounts) :]
-    return Entry._make(
-        [
-            *fields[:_FAILURE], tokens, bool(estimated), json.loads(cast("str", units)), amounts, source, latency,
-            json.loads(cast("str", labels)), tuple(json.loads(cast("str", budgets))), *others,
-        ]
-    )  # fmt: skip
-
-
-def _json(value: Mapping[str, str] | Mapping[str, int]) -> str:
-    # The default options, for which the encoder is made already: others would take half the time of a row.
-    return json.dumps(dict(value)) if value else "{}"
-
-
-def _list(value: Sequence[str]) -> str:
-    return json.dumps(value) if value else "[]"

@@ -11,9 +11,9 @@ import apsw
 from promptwire_server.core.ledger import Entry
 from promptwire_server.core.store import StoreDown
 from promptwire_server.core.sums import Question, Selection, Summed
+from promptwire_server.stores.columns import COLUMNS, Value, entry_of
 from promptwire_server.stores.sqlite import adding
 from promptwire_server.stores.sqlite.database import Database
-from promptwire_server.stores.sqlite.ledger import COLUMNS, Value, entry_of
 
 _AT_ONCE: Final = 2  # readers of a process; more wait: each keeps a processor busy
 _BUSY_MS: Final = 5_000

@@ -1,0 +1,1 @@
+"""What is kept in PostgreSQL, for any number of replicas."""
