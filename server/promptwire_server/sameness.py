@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from promptwire_server.config.settings import Settings
 from promptwire_server.core.clock import Clock
@@ -12,11 +13,11 @@ from promptwire_server.layers.dedup.dedup import Asking, DedupSettings
 from promptwire_server.rpc.once import Once, OnceSettings, Store
 from promptwire_server.rpc.repeatable import METHODS
 from promptwire_server.stores import memory_requests
-from promptwire_server.stores.redis import requests as redis_requests
-from promptwire_server.stores.redis.connection import Redis
-from promptwire_server.stores.redis.flights import Flights
 from promptwire_server.stores.sqlite import requests as sqlite_requests
 from promptwire_server.stores.sqlite.database import Database
+
+if TYPE_CHECKING:
+    from promptwire_server.stores.redis.parts import Parts
 
 _FILE = "requests.sqlite3"
 Log = Callable[[str, str, Mapping[str, str | int]], None]  # level, event, fields; from any thread
@@ -25,12 +26,12 @@ Log = Callable[[str, str, Mapping[str, str | int]], None]  # level, event, field
 class Sameness:
     """Of one process, for its life. Nothing is opened before the first request that needs it."""
 
-    def __init__(self, settings: Settings, redis: Redis | None, *, clock: Clock, ids: Ids, log: Log) -> None:
+    def __init__(self, settings: Settings, redis: "Parts | None", *, clock: Clock, ids: Ids, log: Log) -> None:
         """Raises ValueError where the settings want a store that there is not."""
         self._log = log
         self._clock = clock
         self._database: Database | None = None
-        self._flights = None if redis is None else Flights(redis)
+        self._flights = None if redis is None else redis.flights()
         self._abroad = None if self._flights is None else Abroad(self._flights, clock=clock, ids=ids)
         section = settings.idempotency
         self.once = Once(
@@ -66,7 +67,7 @@ class Sameness:
         if self._database is not None:
             await asyncio.to_thread(self._database.close)
 
-    def _store(self, settings: Settings, redis: Redis | None) -> Store:
+    def _store(self, settings: Settings, redis: "Parts | None") -> Store:
         wanted = settings.idempotency.store
         if wanted == "auto":
             wanted = "memory" if redis is None else "redis"  # no file: no answer is written to a disk unless the operator wants that
@@ -77,7 +78,7 @@ class Sameness:
             return sqlite_requests.Requests(self._database, self._clock)
         if redis is None:
             raise ValueError('idempotency.store: is "redis", but there is no stores.redis; set its url, or choose another store')
-        return redis_requests.Requests(redis)
+        return redis.requests()
 
     def _report(self, fields: Mapping[str, str | int]) -> None:
         self._log("error", names.JOURNAL_FAILING, fields)

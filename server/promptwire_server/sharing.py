@@ -13,9 +13,8 @@ from promptwire_server.layers import names
 from promptwire_server.layers.quota import DIMENSIONS, Limit
 from promptwire_server.layers.rates import RateStores
 from promptwire_server.stores import memory_rates
-from promptwire_server.stores.redis import rates as redis_rates
-from promptwire_server.stores.redis.connection import NAME, Redis, RedisSettings
-from promptwire_server.stores.redis.fitness import Fitness, fitness
+from promptwire_server.stores.redis.opening import opened
+from promptwire_server.stores.redis.settings import NAME, RedisSettings
 
 _ASKED = 3  # times at start; so many failures in a row, and a server is known to be down
 Log = Callable[[str, str, Mapping[str, str]], None]  # level, event, fields
@@ -29,11 +28,11 @@ class Sharing(Collector):
         self._log = log
         where = redis_settings(settings)
         try:
-            self.redis = None if where is None else Redis(where, clock, chance, self._changed)
+            self.redis = None if where is None else opened(where, clock, chance, self._changed)
         except ValueError as error:
             raise RuntimeError(f"stores.redis.url {error}") from None
         own = memory_rates.Rates(clock)
-        self._rates = None if self.redis is None else redis_rates.Rates(self.redis, chance)
+        self._rates = None if self.redis is None else self.redis.rates()
         self.rates = RateStores(own, self._rates)
 
     async def check(self) -> None:
@@ -45,13 +44,10 @@ class Sharing(Collector):
             return
         for _ in range(_ASKED):  # if it does not answer, that is logged by then, and calls need not find out
             with suppress(StoreDown):
-                self._judge(await fitness(self.redis))
+                problems = (await self.redis.fitness()).problems()
+                if problems:
+                    raise RuntimeError(f"stores.redis cannot be used: {'; '.join(problems)}")
                 return
-
-    @staticmethod
-    def _judge(found: Fitness) -> None:
-        if problems := found.problems():
-            raise RuntimeError(f"stores.redis cannot be used: {'; '.join(problems)}")
 
     async def aclose(self) -> None:
         """Send what is waiting, and close the connections."""

@@ -8,8 +8,9 @@ import time
 from promptwire_server.core.clock import Chance, SystemClock
 from promptwire_server.core.rate import Ask, Draw, Meter, Refusal, Slot
 from promptwire_server.core.secret import Secret
-from promptwire_server.stores.redis.connection import Redis, RedisSettings
+from promptwire_server.stores.redis.connection import Redis
 from promptwire_server.stores.redis.rates import Rates
+from promptwire_server.stores.redis.settings import RedisSettings
 
 Times = list[tuple[float, float]]
 

@@ -12,8 +12,9 @@ import pytest
 
 from promptwire_server.core.clock import Chance, SystemClock
 from promptwire_server.core.secret import Secret
-from promptwire_server.stores.redis.connection import Redis, RedisSettings
+from promptwire_server.stores.redis.connection import Redis
 from promptwire_server.stores.redis.fuse import Changed
+from promptwire_server.stores.redis.settings import RedisSettings
 
 _PROGRAM = "redis-server"
 _READY_S = 20.0

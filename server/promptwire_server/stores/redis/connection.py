@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from redis.exceptions import (
     AskError,
@@ -17,27 +16,17 @@ from redis.exceptions import (
 )
 
 from promptwire_server.core.clock import Chance, Clock
-from promptwire_server.core.secret import Secret
 from promptwire_server.core.store import StoreDown
 from promptwire_server.stores.redis.fuse import Changed, Fuse
 from promptwire_server.stores.redis.lending import Lending
 from promptwire_server.stores.redis.script import Script
+from promptwire_server.stores.redis.settings import NAME, RedisSettings
 
 Argument = str | bytes | float
-NAME = "redis"
 _LATE_S = 0.05  # beyond its deadline a command was kept waiting by this process, which says nothing of the server
 # Error replies of a server that cannot serve: it is full, a replica, loading, without a quorum, or does not let us in.
 _UNABLE = (OutOfMemoryError, ReadOnlyError, ClusterError, AskError, TryAgainError, NoPermissionError)
 _UNABLE_WORDS = ("MISCONF", "NOREPLICAS", "NOAUTH", "BUSY", "MASTERDOWN", "LOADING")
-
-
-@dataclass(frozen=True, slots=True)
-class RedisSettings:
-    """Where the server is, and how long it may take."""
-
-    url: Secret  # redis://, rediss:// (TLS) or unix://, with user and password
-    timeout_s: float = 0.25  # of a command, with opening a connection or waiting for one
-    max_connections: int = 64
 
 
 class Redis:
