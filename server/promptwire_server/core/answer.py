@@ -5,9 +5,11 @@ from typing import Protocol
 
 from promptwire import v1 as pb
 
+_PIECE = 256  # characters of a delta: an answer that is there already still comes as a stream, which readers show as it grows
+
 
 def events_of(response: pb.ChatResponse) -> Iterator[pb.StreamChatResponse]:
-    """A whole answer as the events of a stream, each part in one delta."""
+    """A whole answer as the events of a stream, long texts in several deltas."""
     yield started(response.request_id, response.provider, response.model, response.trace_id)
     for candidate in response.candidates:
         carrier = _carrier(candidate)
@@ -50,11 +52,11 @@ def _events_of_part(
 ) -> Iterator[pb.StreamChatResponse]:
     where = {"candidate_index": candidate.index, "part_index": index}
     yield pb.StreamChatResponse(part_started=pb.PartStarted(**where, part=emptied(part)))
-    delta = delta_of(part)
-    if delta is not None:
+    for number, delta in enumerate(_deltas_of(part)):
         delta.candidate_index = candidate.index
         delta.part_index = index
-        delta.logprobs.extend(logprobs)
+        if not number:
+            delta.logprobs.extend(logprobs)
         yield pb.StreamChatResponse(part_delta=delta)
     yield pb.StreamChatResponse(part_finished=pb.PartFinished(**where, part=part))
 
@@ -73,6 +75,25 @@ def emptied(part: pb.ContentPart) -> pb.ContentPart:
     if kind == "media":
         return pb.ContentPart(media=pb.MediaPart(mime_type=part.media.mime_type))
     return part
+
+
+def _deltas_of(part: pb.ContentPart) -> Iterator[pb.PartDelta]:
+    """The part as deltas of about a paragraph each, between words where there are blanks; none for kinds that come at once."""
+    delta = delta_of(part)
+    if delta is None:
+        return
+    kind = delta.WhichOneof("delta")
+    words = "" if kind is None or kind == "data" else getattr(delta, kind)
+    if kind is None or len(words) <= _PIECE:
+        yield delta
+        return
+    begun = 0
+    while begun < len(words):
+        end = begun + _PIECE
+        blank = words.rfind(" ", begun, end) + 1 if end < len(words) else 0
+        end = blank if blank > begun else end
+        yield pb.PartDelta(**{kind: words[begun:end]})
+        begun = end
 
 
 def delta_of(part: pb.ContentPart) -> pb.PartDelta | None:

@@ -2,23 +2,27 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
 from promptwire import v1 as pb
-from promptwire_server.core.call import Call, Principal
+from promptwire_server.core.call import Call, Principal, Target
 from promptwire_server.core.clock import ManualClock
 from promptwire_server.core.errors import InvalidRequest, UpstreamFailed
-from promptwire_server.core.kept import Kept
+from promptwire_server.core.kept import Kept, Selector
 from promptwire_server.core.reply import Batch, Reply
+from promptwire_server.layers.alias import Alias, Member
+from promptwire_server.layers.cache.aim import Aims
 from promptwire_server.layers.cache.cache import CacheSettings
 from promptwire_server.layers.metrics import Metrics
 from promptwire_server.layers.observe import Observe
 from promptwire_server.layers.tally import Tally
-from tests.unit.layers.cache.house import House, finished
+from tests.unit.layers.cache.house import ECHO, House, finished
 from tests.unit.layers.conftest import MakeCall, streamed
 
 Modes = pb.CacheSettings
+BANK = Principal("bank", "me")
 READ_WRITE = CacheSettings(mode=Modes.MODE_READ_WRITE, ttl_s=60, default_model="fast")
 
 
@@ -208,6 +212,104 @@ async def test_what_a_fallback_said_is_not_kept(house: House, make_call: MakeCal
     call.notice(pb.Notice.CODE_FALLBACK_USED, "another was asked")
     await house.ask(call)
     assert len(house.store) == 0
+
+
+async def test_what_another_target_said_is_not_kept_whatever_led_to_it(house: House, make_call: MakeCall) -> None:
+    call = make_call()  # its own target was left alone, since its breaker is open: nothing failed, and there is no notice
+    call.trail.attempts.append(pb.Attempt(provider="backup", model="echo"))
+    await house.ask(call)
+    assert len(house.store) == 0
+
+
+async def test_what_a_target_said_when_it_was_asked_again_is_kept(house: House, make_call: MakeCall) -> None:
+    call = make_call()
+    failed = pb.Attempt(provider="echo", model="echo", failure=pb.Failure(message="busy"))
+    call.trail.attempts.extend([failed, pb.Attempt(provider="echo", model="echo")])
+    await house.ask(call)
+    assert len(house.store) == 1
+
+
+async def test_what_a_budget_has_cut_short_is_not_kept(house: House, make_call: MakeCall) -> None:
+    call = make_call()
+    call.notice(pb.Notice.CODE_OUTPUT_LIMITED, "no more money", "generation.max_output_tokens")
+    house.says = lambda: finished(reason=pb.FINISH_REASON_LENGTH)
+    await house.ask(call)
+    assert len(house.store) == 0
+
+
+async def test_what_was_put_together_from_several_streams_is_not_kept(house: House, make_call: MakeCall) -> None:
+    await house.ask(make_call(avoid=(ECHO,)))
+    assert len(house.store) == 0
+
+
+def calling() -> pb.ChatResponse:
+    response = finished(reason=pb.FINISH_REASON_TOOL_CALLS)
+    response.candidates[0].message.parts.add(tool_call=pb.ToolCallPart(tool_call_id="c1", name="look"))
+    return response
+
+
+@pytest.mark.parametrize("kept", [True, False])
+async def test_the_operator_says_whether_answers_that_call_tools_are_kept(clock: ManualClock, make_call: MakeCall, kept: bool) -> None:  # noqa: FBT001 - parametrized
+    house = House(clock, replace(READ_WRITE, tool_calls=kept))
+    house.says = calling
+    await house.ask(make_call())
+    assert len(house.store) == kept
+
+
+async def test_an_answer_that_is_too_large_is_not_kept(clock: ManualClock, make_call: MakeCall) -> None:
+    house = House(clock, replace(READ_WRITE, max_answer_bytes=1000))
+    house.says = lambda: finished("x" * 1000)
+    await house.ask(make_call())
+    assert len(house.store) == 0
+
+
+async def test_a_reload_that_means_other_targets_asks_anew_and_going_back_finds_what_was_kept(house: House, make_call: MakeCall) -> None:
+    await house.ask(make_call())
+    usual, house.aims = house.aims, Aims({"fast": Alias(members=(Member(Target("echo", "other")),))}, "fast", str)
+    house.cache = house.built(house.provider)
+    assert (await house.ask(make_call())).text == "answer 2"
+    assert len(house.store) == 1  # what the old target said is not kept under the new one's key
+    house.aims = usual
+    house.cache = house.built(house.provider)
+    assert (await house.ask(make_call())).text == "answer 1"
+
+
+async def test_namespaces_are_apart(house: House, make_call: MakeCall) -> None:
+    for namespace in ("", "v1", "v2"):
+        for _ in range(2):
+            await house.ask(wishing(make_call, namespace=namespace))
+    assert house.asked == 3
+
+
+async def test_a_hit_says_how_old_it_is(house: House, make_call: MakeCall) -> None:
+    assert not (await house.ask(make_call())).HasField("cache_hit")
+    house.clock.advance(1.5)
+    hit = (await house.ask(make_call())).cache_hit
+    assert (hit.age.seconds, hit.age.nanos, hit.stale, hit.HasField("similarity")) == (1, 500_000_000, False, False)
+
+
+async def test_a_long_answer_is_streamed_from_the_cache_in_pieces(house: House, make_call: MakeCall) -> None:
+    text = "seven letters or so, " * 100
+    house.says = lambda: finished(text)
+    await house.ask(make_call())
+    async with await house.cache(make_call(stream=True)) as reply:
+        deltas = [event.part_delta.text async for event in reply if event.HasField("part_delta")]
+        whole = await reply.read()
+    assert "".join(deltas) == text == whole.text
+    assert len(deltas) > 5
+    assert max(map(len, deltas)) < 500
+
+
+async def test_calls_are_counted_by_tenant_and_model(house: House, make_call: MakeCall) -> None:
+    house.says = lambda: finished("x")
+    for call in (make_call(), make_call(), make_call(stream=True), wishing(make_call, mode=Modes.MODE_BYPASS), make_call(principal=BANK)):
+        call.trail.attempts.append(pb.Attempt(provider="echo", model="echo"))
+        await house.ask(call)
+    counted = {model: line for model, line in house.counts.lines(Selector(tenant="default"))}
+    echo = counted["echo/echo"]
+    assert (echo.hits, echo.misses, echo.writes, counted["other"].bypasses) == (2, 1, 1, 1)
+    assert (echo.saved_input, echo.saved_output, echo.saved_nano_usd) == (6, 4, None)
+    assert [line.misses for _, line in house.counts.lines(Selector(tenant="bank"))] == [1]
 
 
 async def test_an_answer_that_another_call_paid_for_is_not_kept_again(house: House, make_call: MakeCall) -> None:
