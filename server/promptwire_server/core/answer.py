@@ -92,7 +92,9 @@ def _deltas_of(part: pb.ContentPart) -> Iterator[pb.PartDelta]:
         end = begun + _PIECE
         blank = words.rfind(" ", begun, end) + 1 if end < len(words) else 0
         end = blank if blank > begun else end
-        yield pb.PartDelta(**{kind: words[begun:end]})
+        piece = pb.PartDelta()
+        setattr(piece, kind, words[begun:end])
+        yield piece
         begun = end
 
 

@@ -305,7 +305,7 @@ async def test_calls_are_counted_by_tenant_and_model(house: House, make_call: Ma
     for call in (make_call(), make_call(), make_call(stream=True), wishing(make_call, mode=Modes.MODE_BYPASS), make_call(principal=BANK)):
         call.trail.attempts.append(pb.Attempt(provider="echo", model="echo"))
         await house.ask(call)
-    counted = {model: line for model, line in house.counts.lines(Selector(tenant="default"))}
+    counted = dict(house.counts.lines(Selector(tenant="default")))
     echo = counted["echo/echo"]
     assert (echo.hits, echo.misses, echo.writes, counted["other"].bypasses) == (2, 1, 1, 1)
     assert (echo.saved_input, echo.saved_output, echo.saved_nano_usd) == (6, 4, None)
