@@ -171,8 +171,12 @@ STREAMS: Final[Mapping[str, Mapping[str, tuple[list[Wire], list[Wire]]]]] = {
     },
     "what nobody asked for": {
         "openai": ([_chunk(content="hi")], [{**_chunk(content="x"), f"field{number}": _LONG} for number in _MANY]),
+        "gemini": ([_parts({"text": "hi"})], [_parts({"text": "x", "unknown": f"{number} {_LONG}"}) for number in _MANY]),
         "anthropic": (_begun({"type": "text", "text": ""}), [_grown("signature_delta", signature=_LONG)]),
-        "ollama": ([], [_message(unknown=_LONG)]),
+        "ollama": ([_message(content="hi")], [_message(unknown=f"{number} {_LONG}") for number in _MANY]),
+    },
+    "details of reasoning": {
+        "openai": ([], [_chunk(reasoning_details=[{"type": "reasoning.text", "index": 0, "text": "x", "signature": _LONG}])]),
     },
     "input that is not told": {
         "anthropic": (_begun({"type": "server_tool_use", "id": "s", "name": "n"}), [_grown("input_json_delta", partial_json=_LONG)]),

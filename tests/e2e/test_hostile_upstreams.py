@@ -19,7 +19,7 @@ from tests.faults.fake_provider.process import Entry, FakeProvider
 ENDS = ("no end within 4 s", "no first token within 2 s", "longer than", "more than 1024 parts")
 MOST_GROWTH_BYTES = 16 << 20
 TOTAL_S = 4.0
-SLACK_S = 4.0  # of a machine that is busy with other tests
+SLACK_S = 8.0  # of a machine that is busy with other tests
 TIMEOUTS = {"connect": "5s", "first_token": "2s", "idle": "2s", "total": f"{TOTAL_S}s"}
 
 

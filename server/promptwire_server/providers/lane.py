@@ -5,18 +5,19 @@ from promptwire_server.core.answer import emptied
 from promptwire_server.core.reply import Event
 from promptwire_server.providers.call_ids import CallIds
 from promptwire_server.providers.failed import failed
+from promptwire_server.providers.gathered import Gathered
 from promptwire_server.providers.growing import Growing
 from promptwire_server.providers.json_value import Json, JsonObject, dumped
 
 _VALUE_BYTES = 128  # of a small thing
-_TOKEN_BYTES = 512  # of one with its probability
+_TOKEN_BYTES = 1536  # of one with its probability, a message of its own
 MAX_PARTS = 1024  # of one candidate: more tool calls or images than that are no answer
 
 
 class Lane:
     """One candidate while it grows. A dialect opens parts, lets them grow, and says why it ended."""
 
-    __slots__ = ("_single", "all_logprobs", "extras", "finish", "ids", "index", "logprobs", "parts", "provider", "text")
+    __slots__ = ("_noted", "_single", "all_logprobs", "extras", "finish", "ids", "index", "logprobs", "parts", "provider", "text")
 
     def __init__(self, index: int, provider: str, ids: CallIds) -> None:
         self.index = index
@@ -25,6 +26,7 @@ class Lane:
         self.text: Growing | None = None  # the text part that grows at present, for the fast path
         self.finish: str | None = None  # the vendor's word
         self.extras: JsonObject = {}  # what the contract has no field for
+        self._noted = Gathered(self.extras)
         self.logprobs: list[pb.TokenLogprob] = []  # not delivered yet
         self.all_logprobs: list[pb.TokenLogprob] = []
         self.parts: list[Growing] = []
@@ -95,11 +97,8 @@ class Lane:
 
     def note(self, name: str, value: Json) -> None:
         """Keep what the contract has no field for; texts that come in pieces are joined."""
-        before = self.extras.get(name)
-        if isinstance(value, str) and isinstance(before, str) and before != value:
-            value = before + value
-        if value is not None:
-            self.extras[name] = value
+        if value is not None and not self._noted.is_just(name, value):
+            self._noted.add(name, value)
 
     def kinds(self) -> set[str]:
         """Kinds of its parts."""
@@ -128,7 +127,7 @@ class Lane:
             message.parts.extend([part.part(self.provider) for part in self.parts])
             candidate.logprobs.extend(self.all_logprobs)
         if self.extras:
-            candidate.provider_extra_json = dumped(self.extras)
+            candidate.provider_extra_json = dumped(self._noted.joined())
 
     def characters(self) -> int:
         """Length of everything so far."""
@@ -146,5 +145,4 @@ class Lane:
                 media += part.settled_bytes()
             else:
                 words += part.settled_bytes()
-        noted = sum(_VALUE_BYTES + (len(value) if isinstance(value, str) else 0) for value in self.extras.values())
-        return words + noted, media + sum(_TOKEN_BYTES + _VALUE_BYTES * len(each.top) for each in self.all_logprobs)
+        return words + self._noted.kept_bytes(), media + sum(_TOKEN_BYTES + _VALUE_BYTES * len(each.top) for each in self.all_logprobs)

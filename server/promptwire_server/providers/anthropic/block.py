@@ -6,6 +6,7 @@ import orjson
 
 from promptwire_server.core.reply import Event
 from promptwire_server.providers.anthropic.citations import citation_from_wire
+from promptwire_server.providers.gathered import Gathered
 from promptwire_server.providers.growing import Growing
 from promptwire_server.providers.json_value import Json, JsonObject, dumped, list_in, parsed_object, text_in
 from promptwire_server.providers.lane import Lane
@@ -20,21 +21,22 @@ _TOLD = {
     "redacted_thinking": frozenset[str](),
     "tool_use": frozenset({"type", "id", "name", "input"}),
 }
-_VALUE_BYTES = 128  # of a small thing
+_CITATION_BYTES = 512
 _USUAL_CALLER: JsonObject = {"type": "direct"}  # the model itself: what is meant when nothing is said
 
 
 class Block:
     """One block. `begin` when it starts, `take` for each delta, `end` when it is complete."""
 
-    __slots__ = ("_cited", "_head", "_input", "_lane", "kind", "part")
+    __slots__ = ("_cited", "_head", "_input", "_lane", "_more", "kind", "part")
 
     def __init__(self, item: JsonObject, lane: Lane) -> None:
         self.kind = text_in(item.get("type"))
         named = self.kind if self.kind not in _OURS else f"{self.kind}_block"
         self.part: Growing = lane.open(_KINDS.get(self.kind, named or "unknown"))
         self._lane = lane
-        self._head = item  # as it came; what grows without being told grows here
+        self._head = item  # as it came; what grows without being told grows in it
+        self._more = Gathered(item)
         self._input: list[str] = []  # of a block that the contract does not know
         self._cited: list[Json] = []
 
@@ -68,6 +70,7 @@ class Block:
 
     def end(self, out: list[Event]) -> None:
         """It is complete."""
+        self._more.joined()
         if self.kind not in _KINDS:
             self.part.pieces[:] = [self._whole()]
             self._lane.begin(self.part, out)
@@ -81,8 +84,7 @@ class Block:
 
     def hidden_bytes(self) -> int:
         """Memory that is taken by what the part does not have yet, about."""
-        kept = [*self._input, *(value for value in self._head.values() if isinstance(value, str))]
-        return sum(map(sys.getsizeof, kept)) + _VALUE_BYTES * (len(self._head) + len(self._cited))
+        return self._more.kept_bytes() + sum(map(sys.getsizeof, self._input)) + _CITATION_BYTES * len(self._cited)
 
     def _grow(self, piece: str, out: list[Event]) -> None:
         if piece:
@@ -95,9 +97,8 @@ class Block:
     def _merge(self, delta: JsonObject) -> None:
         """A signature, or what newer servers send: texts are joined, all else is replaced."""
         for name, value in delta.items():
-            before = self._head.get(name)
             if name != "type":
-                self._head[name] = before + value if isinstance(before, str) and isinstance(value, str) else value
+                self._more.add(name, value)
 
     def _state(self) -> bytes:
         told = _TOLD[self.kind]

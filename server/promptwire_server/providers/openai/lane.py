@@ -42,6 +42,13 @@ class ChatLane(Lane):
     def close(self, out: list[Event]) -> None:
         """Nothing more comes. Not called when the answer broke off."""
         self._calls.close(out)
+        if state := self._details.state():
+            self.only("reasoning").state = state
+
+    def kept_bytes(self) -> tuple[int, int]:
+        """See Lane."""
+        words, media = super().kept_bytes()
+        return words + self._details.kept_bytes(), media
 
     def finished(self, out: list[Event]) -> None:
         """See Lane."""
@@ -52,7 +59,6 @@ class ChatLane(Lane):
         text = self._details.take(details)
         part = self.only("reasoning")
         self.begin(part, out)
-        part.state = self._details.state()
         if text and not shown:
             self.grow(part, "reasoning", text, out)
 
