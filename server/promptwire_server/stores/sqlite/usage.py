@@ -1,7 +1,6 @@
 """Usage: the ledger read and added up, by connections of its own: whoever writes does not wait for whoever reads."""
 
 import asyncio
-import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, TypeVar, cast
@@ -17,6 +16,7 @@ from promptwire_server.stores.sqlite.database import Database
 
 _AT_ONCE: Final = 2  # readers of a process; more wait: each keeps a processor busy
 _BUSY_MS: Final = 5_000
+_LOOK_STEPS: Final = 1_000_000  # of SQLite's machine, some 20 ms: how soon a look ends that nobody waits for
 
 T = TypeVar("T")
 Read = Callable[[apsw.Connection], T]
@@ -61,31 +61,23 @@ class _Reader:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._lock = threading.Lock()
-        self._connection: apsw.Connection | None = None
         self._stopped = False
 
     def run(self, read: Read[T]) -> T:
         """What it reads, in one snapshot."""
-        with self._lock:
-            if self._stopped:
-                raise apsw.InterruptError
-            connection = self._connection = apsw.Connection(str(self._file), flags=apsw.SQLITE_OPEN_READONLY)
+        connection = apsw.Connection(str(self._file), flags=apsw.SQLITE_OPEN_READONLY)
         try:
             connection.set_busy_timeout(_BUSY_MS)
+            # Rather than `interrupt`, which is lost on a statement that begins just then.
+            connection.set_progress_handler(lambda: self._stopped, _LOOK_STEPS)
             connection.execute("PRAGMA temp_store = MEMORY; BEGIN")
             return read(connection)
         finally:
-            with self._lock:
-                self._connection = None
             connection.close(True)  # noqa: FBT003 - apsw's signature: never raise
 
     def stop(self) -> None:
         """Nobody waits any more."""
-        with self._lock:
-            self._stopped = True
-            if self._connection is not None:
-                self._connection.interrupt()
+        self._stopped = True
 
 
 def _newest(connection: apsw.Connection) -> int:
