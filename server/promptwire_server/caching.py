@@ -34,8 +34,8 @@ class Caching:
     def __init__(self, settings: Settings, *, clock: Clock, ids: Ids) -> None:
         self._clock = clock
         self._ids = ids
-        self.store: Store = memory.Answers(clock=clock, max_bytes=settings.cache.max_bytes)
         self.counts = Counts(clock)
+        self.store: Store = memory.Answers(clock=clock, max_bytes=settings.cache.max_bytes, dropped=self.counts.dropped)
 
     def layer(self, settings: Settings, aliases: Mapping[str, Alias], inner: Handler, again: Handler) -> tuple[Cache, Refresher]:
         """The layer of one configuration; `again`: where answers past their time are fetched anew."""

@@ -24,21 +24,35 @@ _TOKENS: Final = (
     "output_image_tokens",
 )
 
+NUMBERS: Final = (
+    "hits",
+    "similar",
+    "stale",
+    "misses",
+    "bypasses",
+    "writes",
+    "evictions",
+    "expirations",
+    "saved_input",
+    "saved_output",
+)
+
 
 class Line:
     """What was counted of one model for one tenant."""
 
-    __slots__ = ("bypasses", "hits", "misses", "rare", "saved_input", "saved_nano_usd", "saved_output", "similar", "stale", "writes")
+    __slots__ = (*NUMBERS, "rare", "saved_nano_usd")
 
     def __init__(self) -> None:
-        self.hits = self.similar = self.stale = self.misses = self.bypasses = self.writes = 0
+        self.hits = self.similar = self.stale = self.misses = self.bypasses = 0
+        self.writes = self.evictions = self.expirations = 0
         self.saved_input = self.saved_output = 0
         self.saved_nano_usd: int | None = None  # None: no price was known
         self.rare: dict[str, int] = {}  # other tokens that were saved
 
     def add(self, other: "Line") -> None:
         """Add another's numbers to these."""
-        for name in ("hits", "similar", "stale", "misses", "bypasses", "writes", "saved_input", "saved_output"):
+        for name in NUMBERS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         if other.saved_nano_usd is not None:
             self.saved_nano_usd = (self.saved_nano_usd or 0) + other.saved_nano_usd
@@ -89,6 +103,14 @@ class Counts:
     def wrote(self, tenant: str, model: str) -> None:
         """An answer was kept."""
         self._line(tenant, model).writes += 1
+
+    def dropped(self, tenant: str, model: str, expired: bool) -> None:  # noqa: FBT001 - the shape that stores know
+        """An answer is gone, since its time was over or for want of room."""
+        line = self._line(tenant, model)
+        if expired:
+            line.expirations += 1
+        else:
+            line.evictions += 1
 
     def lines(self, selector: Selector) -> Iterator[tuple[str, Line]]:
         """What was counted, by model; a model may come several times."""
