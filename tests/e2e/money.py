@@ -190,7 +190,7 @@ class Audit:
 
 def number_of(entry: Mapping[str, Any]) -> str:
     """The question of a request that the provider saw."""
-    return last_user_text(entry["body"]["messages"]).rpartition(" ")[2]
+    return str(last_user_text(entry["body"]["messages"]).rpartition(" ")[2])
 
 
 def reason_of(error: grpc.aio.AioRpcError) -> str:

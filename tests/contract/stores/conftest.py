@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from promptwire_server.stores.redis.connection import Redis
+from tests.contract.stores import postgres_server as postgres
+from tests.contract.stores.postgres_server import PostgresServer
 from tests.contract.stores.redis_server import RedisServer, installed
 
 
@@ -37,3 +39,24 @@ async def redis(redis_server: RedisServer) -> AsyncIterator[Redis]:
     client = redis_server.client()
     yield client
     await client.aclose()
+
+
+@pytest.fixture(scope="session")
+def postgres_process() -> Iterator[PostgresServer]:
+    """The server of this test process; tests take `postgres_server`, and a database of their own."""
+    postgres.installed()
+    with tempfile.TemporaryDirectory(prefix="pw-pg-") as folder:  # pytest's own paths are too long for a socket
+        server = PostgresServer(Path(folder))
+        server.start()
+        try:
+            yield server
+        finally:
+            server.kill()
+
+
+@pytest.fixture
+def postgres_server(postgres_process: PostgresServer) -> Iterator[PostgresServer]:
+    """A server. A test may kill, start, freeze and thaw it: afterwards it runs again."""
+    postgres_process.restore()
+    yield postgres_process
+    postgres_process.restore()

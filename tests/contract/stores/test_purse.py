@@ -4,68 +4,30 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-from promptwire_server.core.budget import Alert, Budget, Calendar, Lifetime, Rolling, Scope, Spender
-from promptwire_server.core.clock import SystemClock
-from promptwire_server.core.ledger import Amounts, Entry
-from promptwire_server.core.purse import Ask, Change, Conflict, Denial, Gift, Hold, Once, Reached, Reused
-from promptwire_server.stores.sqlite.database import Database
-from promptwire_server.stores.sqlite.purse import Purse
+from promptwire_server.core.budget import Alert, Budget, Calendar, Rolling, Scope, Spender
+from promptwire_server.core.ledger import Entry
+from promptwire_server.core.purse import Denial, Gift, Hold, Once
+from tests.contract.stores.purses import WHOLE, Bench, SqliteBench
 
 SHOP = Spender("shop", "openai", "gpt-4o-mini", principal="till", labels={"team": "search"})
-WHOLE = Budget("whole", Scope(), Lifetime(), 1000)
 DAY_S = 86_400
-MICRO = 1_000_000
-NOW_S = 1_700_000_000  # 2023-11-14 22:13:20 UTC
 
 
-class Bench:
-    """Purses on one store, each as of a process of its own, and a clock that they share."""
-
-    def __init__(self, file: Path | None) -> None:
-        self.file = file
-        self.now_us = NOW_S * MICRO
-        self.reached: list[Reached] = []
-        self.databases: list[Database] = []
-        self._numbers = iter(range(1_000_000))
-        self.purse = self.another()
-
-    def another(self) -> Purse:
-        """A purse of another process; of memory, which has one process, the same database."""
-        if self.file is not None or not self.databases:
-            database = Database(self.file, clock=SystemClock(), report=print)
-            database.start()
-            self.databases.append(database)
-        return Purse(self.databases[-1], f"p{next(self._numbers)}", lambda: self.now_us, self.reached.extend)
-
-    def ask(self, most: int, *budgets: Budget, least: int | None = None) -> Ask:
-        """A wish to spend."""
-        ids = tuple(budget.budget_id for budget in budgets or (WHOLE,))
-        return Ask(f"h{next(self._numbers)}", ids, most, most if least is None else least, Entry("shop", model="m"))
-
-    def row(self, hold: str, cost: int | None, *budgets: Budget) -> list[Entry]:
-        """What an attempt came to."""
-        ids = tuple(budget.budget_id for budget in budgets or (WHOLE,))
-        return [Entry("shop", hold_id=hold, amounts=Amounts(total=cost), budgets=ids)]
-
-    def close(self) -> None:
-        for database in self.databases:
-            assert database.close(30) == 0
-
-    async def rows(self) -> list[tuple[object, ...]]:
-        """Kind, hold and cost of all rows, in their order."""
-        statement = "SELECT kind, hold_id, total_nano_usd FROM ledger ORDER BY entry"
-        return await self.databases[0].decide(lambda connection: list(connection.execute(statement).fetchall()))
-
-
-@pytest.fixture(params=["memory", "file"])
+@pytest.fixture(params=["memory", "file", "postgres"])
 async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
-    bench = Bench(None if request.param == "memory" else tmp_path / "usage.sqlite3")
+    if request.param == "postgres":
+        server = request.getfixturevalue("postgres_server")
+        # Found by name: its driver is an extra, and without it the fixture has skipped the test by now.
+        bench: Bench = import_module("tests.contract.stores.postgres_purses").PostgresBench(server.database())
+    else:
+        bench = SqliteBench(None if request.param == "memory" else tmp_path / "usage.sqlite3")
     yield bench
-    await asyncio.to_thread(bench.close)
+    await bench.aclose()
 
 
 async def held(bench: Bench, most: int, *budgets: Budget) -> str:
@@ -180,7 +142,7 @@ async def test_a_run_of_a_dead_process_holds_nothing_and_its_step_is_spent(bench
     assert isinstance(run, Hold)
     step = await bench.purse.hold(replace(bench.ask(500), parent=run.hold_id))
     assert isinstance(step, Hold)
-    bench.now_us += 16 * MICRO
+    await bench.advance(16)
     other = bench.another()
     await other.tick()
     balance = await other.balance(WHOLE)
@@ -192,10 +154,10 @@ async def test_what_a_dead_process_held_is_spent_and_its_row_says_so(bench: Benc
     hold = await held(bench, 600)
     await bench.purse.tick()
     other = bench.another()
-    bench.now_us += 10 * MICRO
+    await bench.advance(10)
     await other.tick()
     assert (await other.balance(WHOLE)).held_nano_usd == 600
-    bench.now_us += 6 * MICRO
+    await bench.advance(6)
     await other.tick()
     balance = await other.balance(WHOLE)
     assert (balance.spent_nano_usd, balance.held_nano_usd) == (600, 0)
@@ -206,7 +168,7 @@ async def test_a_process_that_was_only_slow_is_put_right(bench: Bench) -> None:
     await bench.purse.put(WHOLE)
     hold = await held(bench, 600)
     other = bench.another()
-    bench.now_us += 16 * MICRO
+    await bench.advance(16)
     await other.tick()
     bench.purse.settle(hold, bench.row(hold, 70))
     assert (await bench.purse.balance(WHOLE)).spent_nano_usd == 70
@@ -221,7 +183,7 @@ async def test_thresholds_are_told_once_a_window(bench: Bench) -> None:
         bench.purse.settle(hold, bench.row(hold, 300, daily))
         await bench.purse.balance(daily)
     assert [reached.percent for reached in bench.reached] == [50]
-    bench.now_us += DAY_S * MICRO
+    await bench.advance(DAY_S)
     hold = await held(bench, 1000, daily)
     assert [reached.percent for reached in bench.reached] == [50, 50, 100]
 
@@ -232,9 +194,9 @@ async def test_windows_begin_anew(bench: Bench) -> None:
     hold = await held(bench, 1000, hourly)
     bench.purse.settle(hold, bench.row(hold, 1000, hourly))
     assert (await bench.purse.balance(hourly)).held_nano_usd == 0
-    bench.now_us += 3599 * MICRO
+    await bench.advance(3540)
     assert (await bench.purse.balance(hourly)).spent_nano_usd == 1000
-    bench.now_us += 62 * MICRO
+    await bench.advance(120)
     assert (await bench.purse.balance(hourly)).spent_nano_usd == 0
 
 
@@ -243,7 +205,7 @@ async def test_an_adjustment_is_for_the_window_under_way(bench: Bench) -> None:
     await bench.purse.put(daily)
     _, balance = await bench.purse.adjust(daily, Gift(500, "sale", Entry("shop")), Once("shop"))
     assert balance.free_nano_usd == 1500
-    bench.now_us += DAY_S * MICRO
+    await bench.advance(DAY_S)
     assert (await bench.purse.balance(daily)).free_nano_usd == 1000
 
 

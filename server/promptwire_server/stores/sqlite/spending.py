@@ -1,7 +1,7 @@
 """Spending: what is spent and held of each budget. Every function is one step within a transaction of the file."""
 
 from collections.abc import Iterable, Sequence
-from typing import Final, cast
+from typing import cast
 
 import apsw
 
