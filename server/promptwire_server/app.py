@@ -38,7 +38,6 @@ from promptwire_server.convert import (
     api_keys,
     breaker_settings,
     facts,
-    journal_file,
     payment_settings,
     server_settings,
     stream_settings,
@@ -82,6 +81,7 @@ from promptwire_server.sharing import Sharing
 from promptwire_server.stores import memory_limits
 from promptwire_server.stores.prices import Prices
 from promptwire_server.treasury import Treasury
+from promptwire_server.vaults import vault
 from promptwire_server.voice import Voice
 
 _TALLY_S = 0.02  # ended calls are counted and logged this much later, together
@@ -114,7 +114,7 @@ class Application:
         self._instance_id = self._ids.request().replace("req-", "srv-")
         later = partial(asyncio.get_running_loop().call_later, _TALLY_S)
         self._treasury = Treasury(
-            journal_file(settings), self._instance_id, payment_settings(settings), clock=clock, later=later, log=lines.write_masked
+            partial(vault, settings, self._instance_id, clock), payment_settings(settings), clock=clock, later=later, log=lines.write_masked
         )
         self._tally = Tally(self.metrics, lines.write_all, later, self._treasury.journal.write)
         self._sharing = Sharing(settings, clock, chance, lines.write_masked)

@@ -2,63 +2,90 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from promptwire_server.core.clock import Clock
 from promptwire_server.core.ids import Ids
 from promptwire_server.core.purse import Reached
 from promptwire_server.core.store import StoreDown
-from promptwire_server.layers import names
+from promptwire_server.layers import bursar, names, payment
 from promptwire_server.layers.bursar import Bursar
 from promptwire_server.layers.journal import Journal
 from promptwire_server.layers.payment import Cashier, PaymentSettings
-from promptwire_server.layers.recorder import Later, Recorder
+from promptwire_server.layers.recorder import Later, Recorder, Rows
 from promptwire_server.layers.waiters import Waiters
-from promptwire_server.stores.sqlite.database import Database
-from promptwire_server.stores.sqlite.ledger import Ledger
-from promptwire_server.stores.sqlite.purse import Purse
-from promptwire_server.stores.sqlite.usage import Usage
+from promptwire_server.rpc.usage import UsageStore
+from promptwire_server.stores.ears import Ears
 
 _TICK_S: Final = 1.0  # how old what this process knows of budgets may be
+_BUDGETS: Final = "budgets"
 
 Log = Callable[[str, str, Mapping[str, str | int]], None]  # level, event, fields; from any thread
 
 
-class Treasury:
-    """Budgets and ledger in a file, or in memory."""
+class Purse(payment.Purse, bursar.Purse, Protocol):
+    """Budgets, as all who use them want them."""
 
-    def __init__(self, file: Path | None, owner: str, settings: PaymentSettings, *, clock: Clock, later: Later, log: Log) -> None:
-        """`owner` names this process, and no other ever. Without a file, rows are not kept."""
-        self._file = file
+    async def tick(self) -> None:
+        """To be called once a second: show that this process lives, and take in what others have changed. Raises StoreDown."""
+        ...
+
+
+class Vault(Protocol):
+    """Where money is kept."""
+
+    @property
+    def purse(self) -> Purse:
+        """Budgets, and what is held of them."""
+        ...
+
+    @property
+    def ledger(self) -> Rows:
+        """Where rows go that count against no budget."""
+        ...
+
+    @property
+    def needed(self) -> bool:
+        """There may be hard budgets, which this process must know."""
+        ...
+
+    def usage(self, settle: Callable[[], None]) -> UsageStore | None:
+        """The ledger, to be read; `settle` hands over what has ended and waits in this process. None: not here."""
+        ...
+
+    def start(self) -> None:
+        """Begin to write."""
+        ...
+
+    async def aclose(self) -> None:
+        """Write what waits, and stop."""
+        ...
+
+
+class Treasury:
+    """Budgets and ledger of one process."""
+
+    def __init__(self, vault: Callable[[Ears], Vault], settings: PaymentSettings, *, clock: Clock, later: Later, log: Log) -> None:
+        """`vault` opens where money is kept."""
         self._clock = clock
         self._log = log
         self._lost = 0
-        self.database = Database(file, clock=clock, report=self._report)
         self.waiters = Waiters()
-        self.purse = Purse(
-            self.database,
-            owner,
-            self._now_us,
-            tell=self._tell,
-            settled=self.waiters.call,
-            keep_rows=file is not None,
-            lease_s=settings.lease_s,
-        )
-        self.ledger = Ledger(self.database, self._now_us, self._report_lost)
-        self.recorder = Recorder(self.ledger if file is not None else _Nowhere(), later)
+        self._vault = vault(Ears(self._tell, self.waiters.call, self._report, self._report_lost, self._changed))
+        self.purse = self._vault.purse
+        self.recorder = Recorder(self._vault.ledger, later)
         self.cashier = Cashier(self.purse, self.waiters, settings, clock)
         self.journal = Journal(self.recorder, clock)
-        self.usage = Usage(file, self.database, self.recorder.settle) if file is not None else None
+        self.usage = self._vault.usage(self.recorder.settle)
         self._ticking: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Learn which budgets there are, then keep up. Raises RuntimeError for a file that cannot be read: it may hold hard ones."""
-        self.database.start()
+        """Learn which budgets there are, then keep up. Raises RuntimeError when a store cannot be read that may hold hard ones."""
+        self._vault.start()
         try:
             await self.purse.tick()
         except StoreDown as error:
-            if self._file is not None and self._file.exists():
+            if self._vault.needed:
                 raise RuntimeError(f"{error}. Budgets are kept there, so this server does not start without it") from error
         self._ticking = asyncio.get_running_loop().create_task(self._tick())  # owned here: see stop
 
@@ -68,8 +95,7 @@ class Treasury:
             self._ticking.cancel()
             await asyncio.gather(self._ticking, return_exceptions=True)
         self.recorder.settle()
-        if left := await asyncio.to_thread(self.database.close):
-            self._report_lost(left, "the disk did not take them before the end")
+        await self._vault.aclose()
 
     def bursar(self, ids: Ids) -> Bursar:
         """For who may see and change budgets."""
@@ -83,11 +109,14 @@ class Treasury:
             except StoreDown:  # which the database has reported
                 continue
 
-    def _now_us(self) -> int:
-        return int(self._clock.time() * 1e6)
+    def _report(self, error: str, waiting: int) -> None:
+        self._log("error", names.JOURNAL_FAILING, {"error": error, "waiting": waiting})
 
-    def _report(self, fields: Mapping[str, str | int]) -> None:
-        self._log("error", names.JOURNAL_FAILING, fields)
+    def _changed(self, up: bool, why: str) -> None:  # noqa: FBT001 - the shape of Ears
+        if up:
+            self._log("info", names.STORE_BACK, {"store": _BUDGETS})
+        else:
+            self._log("error", names.STORE_DOWN, {"store": _BUDGETS, "error": why})
 
     def _report_lost(self, count: int, why: str) -> None:
         self._lost += count
@@ -106,10 +135,3 @@ class Treasury:
                     "limit_nano_usd": each.limit_nano_usd,
                 },
             )
-
-
-class _Nowhere:
-    """Where rows go that nobody keeps."""
-
-    def append(self, entries: Sequence[object]) -> None:
-        """See Rows."""

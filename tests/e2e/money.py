@@ -47,7 +47,7 @@ class Scene:
     script: str = ""
     most_tokens: int = TOKENS  # that a call asks for
     numbers: Iterator[int] = field(default_factory=itertools.count)
-    outcomes: Counter[str] = field(default_factory=Counter)
+    lost: list[str] = field(default_factory=list)  # how questions ended that the server did not answer
 
     @property
     def model(self) -> str:
@@ -93,7 +93,6 @@ class Scene:
 
         await asyncio.gather(*[one(next(self.numbers)) for _ in range(calls)])
         await asyncio.gather(*[channel.close() for channel in channels])
-        self.outcomes.update(ended)
         return ended
 
     async def _ask(self, channel: grpc.aio.Channel, number: int) -> str:
@@ -106,7 +105,10 @@ class Scene:
                 async for _ in stub.StreamChat(pb.StreamChatRequest(chat=self.request(number)), timeout=60):
                     pass
         except grpc.aio.AioRpcError as error:
-            return reason_of(error)
+            reason = reason_of(error)
+            if reason == _LOST:
+                self.lost.append(f"{number}: {error.code().name} {error.details()}")
+            return reason
         return "OK"
 
     def request(self, number: int) -> pb.ChatRequest:

@@ -38,10 +38,9 @@ async def test_300_calls_at_once_spend_what_there_is_and_no_more(serve: Serve, s
     server = serve(scene.config(), arguments=["--workers", str(workers)])
     ended = await scene.load(server, 300, 300, connections=6)
     await scene.settled()
-    audit = scene.audit()
-    audit.check()
+    assert ended["OK"] + ended["BUDGET_EXHAUSTED"] == 300, scene.lost
+    scene.audit().check()
     assert ended["OK"] >= CALLS - 1
-    assert ended["OK"] + ended["BUDGET_EXHAUSTED"] == 300
 
 
 LIVES = [list(POINTS)[start : start + 5] for start in range(0, len(POINTS), 5)]

@@ -106,12 +106,18 @@ class _Bill:
             self._layer.recorder.add(lambda: self._rows(attempts, answer, at_us))
 
     def _price_failed(self, attempt: pb.Attempt) -> None:
-        if self.paid.hold_id and attempt.usage.estimated and not self._call.stream:
-            # Nobody saw how long the answer was: who leaves before its end pays for what may have been written.
-            written = min(self.paid.output_tokens, int(attempt.latency.ToMicroseconds() * _TOKENS_A_SECOND // 1_000_000))
-            attempt.usage.output_tokens = max(attempt.usage.output_tokens, written)
+        if self.paid.hold_id and attempt.usage.estimated:
+            self._estimate(attempt)
         if self._facts.price is not None and attempt.HasField("usage") and not attempt.HasField("cost"):
             add_price(attempt.cost, attempt.usage, self._facts.price)
+
+    def _estimate(self, attempt: pb.Attempt) -> None:
+        """Put right what is a guess: nothing longer was asked for, and of an answer that nobody saw some may have been written."""
+        most, usage = self.paid.output_tokens, attempt.usage
+        if not self._call.stream:
+            unseen = int(attempt.latency.ToMicroseconds() * _TOKENS_A_SECOND // 1_000_000)
+            usage.output_tokens = max(usage.output_tokens, min(most, unseen))
+        usage.output_tokens = min(usage.output_tokens, most)
 
     def _rows(self, attempts: Sequence[tuple[int, pb.Attempt]], answer: pb.ChatResponse | None, at_us: int) -> list[Entry]:
         intent = self.intent()._replace(budgets=tuple(budget.budget_id for budget in self._budgets))
