@@ -1,7 +1,11 @@
 """Caching: the cache of answers, by the settings: where answers are kept, what counts as the same question, what is told of it."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from prometheus_client.core import Metric
+from prometheus_client.registry import Collector
 
 from promptwire_server.config.settings import Settings
 from promptwire_server.convert import cache_settings, provider_settings
@@ -11,12 +15,20 @@ from promptwire_server.core.handler import Handler
 from promptwire_server.core.ids import Ids
 from promptwire_server.layers.alias import Alias
 from promptwire_server.layers.cache.aim import Aims
-from promptwire_server.layers.cache.cache import Cache, Store
+from promptwire_server.layers.cache.cabinet import Cabinet
+from promptwire_server.layers.cache.cache import Cache
 from promptwire_server.layers.cache.counts import Counts
+from promptwire_server.layers.cache.gauges import CacheGauges
 from promptwire_server.layers.cache.refresh import Refresher
 from promptwire_server.providers import custom, registry, script
 from promptwire_server.providers.settings import HttpSettings
+from promptwire_server.rpc.cache import Audit, CacheService
 from promptwire_server.stores import memory
+from promptwire_server.stores.near import NearAnswers
+
+if TYPE_CHECKING:
+    from promptwire_server.stores.redis import answers as redis_answers
+    from promptwire_server.stores.redis.parts import Parts
 
 _PRICES = {
     "request_usd",
@@ -28,14 +40,30 @@ _PRICES = {
 }
 
 
-class Caching:
-    """Of one process, for its life."""
+class Caching(Collector):
+    """Of one process, for its life. Register it with the registry of Metrics."""
 
-    def __init__(self, settings: Settings, *, clock: Clock, ids: Ids) -> None:
+    def __init__(self, settings: Settings, redis: "Parts | None", *, clock: Clock, ids: Ids) -> None:
         self._clock = clock
         self._ids = ids
         self.counts = Counts(clock)
-        self.store: Store = memory.Answers(clock=clock, max_bytes=settings.cache.max_bytes, dropped=self.counts.dropped)
+        self._near = memory.Answers(clock=clock, max_bytes=settings.cache.max_bytes, dropped=self.counts.dropped)
+        self._far = None if redis is None or settings.cache.store == "memory" else redis.answers()
+        self.store = self._store(settings.cache.store, self._far)
+        self._gauges = CacheGauges(self.counts, lambda: (len(self._near), self._near.size_bytes), self._lost)
+
+    def service(self, instance_id: str, audit: Audit) -> CacheService:
+        """The servicer, for operators and tenants."""
+        return CacheService(Cabinet(self.store, self.counts, self._clock, instance_id), audit)
+
+    def collect(self) -> Iterator[Metric]:
+        """What Prometheus reads."""
+        return self._gauges.collect()
+
+    async def aclose(self) -> None:
+        """Send what waits, before the connection to the store is closed."""
+        if self._far is not None:
+            await self._far.aclose()
 
     def layer(self, settings: Settings, aliases: Mapping[str, Alias], inner: Handler, again: Handler) -> tuple[Cache, Refresher]:
         """The layer of one configuration; `again`: where answers past their time are fetched anew."""
@@ -49,6 +77,14 @@ class Caching:
             refresher=refresher,
         )
         return cache, refresher
+
+    def _store(self, wanted: str, far: "redis_answers.Answers | None") -> "memory.Answers | NearAnswers | redis_answers.Answers":
+        if far is None:  # the configuration is checked before
+            return self._near
+        return NearAnswers(self._near, far) if wanted == "both" else far
+
+    def _lost(self) -> int:
+        return 0 if self._far is None else self._far.lost
 
 
 def told(settings: Settings) -> Callable[[Target], str]:

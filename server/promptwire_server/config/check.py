@@ -164,6 +164,12 @@ def limits_fit(file: File) -> Iterator[Finding]:
     yield from limit_faults(file.limits)
 
 
+def cache_has_its_store(file: File) -> Iterator[Finding]:
+    """Answers can be kept in Redis only where there is one."""
+    if file.cache.store != "memory" and file.stores.redis is None:
+        yield ("cache", "store"), f'is "{file.cache.store}", but there is no stores.redis; set its url, or choose "memory"'
+
+
 def too_short(length: int) -> str:
     """That an API key can be guessed."""
     return f"is too easy to guess with {length} characters; use at least {MIN_KEY_CHARACTERS}, e.g. from `openssl rand -hex 24`"
@@ -187,6 +193,7 @@ CHECKS: tuple[tuple[frozenset[str], Check], ...] = (
     (frozenset({"secrets", "auth", "providers"}), vault_opens),
     (frozenset({"resilience"}), times_fit),
     (frozenset({"limits"}), limits_fit),
+    (frozenset({"cache", "stores"}), cache_has_its_store),
 )
 
 

@@ -197,6 +197,11 @@ class Cache(Section):
         description="How long behind its ttl an answer is served still, while a new one is fetched: paid for by the tenant who meets it.",
         examples=["10m"],
     )
+    store: Literal["memory", "redis", "both"] = Field(
+        "memory",
+        description="Where answers are kept. redis: in stores.redis, for all replicas; both: there, and copies in memory for 30 seconds.",
+        examples=["both"],
+    )
     max_bytes: Bytes = Field(
         64 << 20, description="Memory for answers, of each worker; those of least use go first. 0: none are kept there.", examples=["64MiB"]
     )

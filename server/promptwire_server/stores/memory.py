@@ -7,6 +7,7 @@ thousand questions that are asked once do not push out one that is asked a hundr
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from math import inf
 from typing import Final, NamedTuple
 
 from promptwire_server.core.clock import Clock
@@ -66,15 +67,16 @@ class Answers:
         part.move_to_end(at)
         return entry.kept, now_s - entry.stored_s
 
-    def put(self, tenant: str, key: str, kept: Kept, age_s: float = 0.0) -> None:
-        """Keep an answer, which may have an age already. One that is too large for the room is not kept."""
+    def put(self, tenant: str, key: str, kept: Kept, age_s: float = 0.0, at_most_s: float = inf) -> None:
+        """Keep an answer, which may have an age already, for `at_most_s` from now. One that is too large for the room is not kept."""
         at = (tenant, key)
         self._forget(at)
         size = _size(kept)
         if size * _LARGEST_SHARE > self.max_bytes:
             return
-        stored_s = self._clock.monotonic() - age_s
-        self._new[at] = _Entry(kept, stored_s, stored_s + kept.keep_s)
+        now_s = self._clock.monotonic()
+        stored_s = now_s - age_s
+        self._new[at] = _Entry(kept, stored_s, min(stored_s + kept.keep_s, now_s + at_most_s))
         self._new_bytes += size
         self.size_bytes += size
         # At least one may be new, however large it is: otherwise nothing could ever be asked for twice.

@@ -1,6 +1,7 @@
 """Parts: one Redis server, and all that it is used for."""
 
 from promptwire_server.core.clock import Chance, Clock
+from promptwire_server.stores.redis.answers import Answers
 from promptwire_server.stores.redis.connection import Redis
 from promptwire_server.stores.redis.fitness import Fitness, fitness
 from promptwire_server.stores.redis.flights import Flights
@@ -30,6 +31,10 @@ class Parts:
     def requests(self) -> Requests:
         """What is known of requests by their ids."""
         return Requests(self.server)
+
+    def answers(self) -> Answers:
+        """Answers of the cache."""
+        return Answers(self.server)
 
     def flights(self) -> Flights:
         """Questions that some replica asks already."""
