@@ -25,7 +25,7 @@ from promptwire_server.providers.upstream import Answer, Endpoint, Request, Tls,
 _KEEPALIVE_S = 30.0
 _MOST_URLS = 1024  # kept parsed
 _BESIDE = "/../"  # begins a path that leads beside the last part of the base URL
-_READ_BYTES = 64 << 10  # of a stream at once: what they mean takes twenty times as much
+_READ_BYTES = 16 << 10  # of a stream at once: what they mean takes twenty times as much, and no timer is heard before it is told
 _HEADS_BYTES = 4 << 10  # looked at together while a head is waited for
 _MOST_HEADS = 8  # of one answer, interim ones included, or of answers that nobody waits for
 _LINGER_S = 0.25  # how long a stream that said its end may take to end as HTTP too, before its connection is closed

@@ -50,7 +50,8 @@ class Parser:
             return []
         if end + 2 < len(data):
             self._keep(data[end + 2 :])
-        return self._events(data[:end])
+        data = data[:end]  # an event may be long: no copy more than must be
+        return self._events(data)
 
     def rest(self) -> str:
         """Data of an event that the end of the stream cut off before its blank line; empty when there is none. Not to be trusted."""
