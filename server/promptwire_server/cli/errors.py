@@ -19,7 +19,7 @@ _JUDGEMENTS: tuple[tuple[type[errors.PromptwireError], ExitCode, str | None], ..
     (errors.InvalidRequest, ExitCode.USAGE, None),
     (errors.ContextTooLong, ExitCode.USAGE, None),
     (errors.TooLarge, ExitCode.USAGE, "send less"),
-    (errors.NotFound, ExitCode.USAGE, "check the name; `promptwire models` lists the models, `promptwire admin providers` the providers"),
+    (errors.NotFound, ExitCode.USAGE, "check the name; `promptwire models`, `admin providers` and `budget list` list what there is"),
     (errors.CapabilityMissing, ExitCode.USAGE, "name a model that can; `promptwire models` shows what each can do"),
     (errors.Disabled, ExitCode.FAILED, "`promptwire version` tells which server this is"),
     (errors.CredentialInvalid, ExitCode.DENIED, "give a valid key with --api-key, or set PROMPTWIRE_API_KEY"),

@@ -20,6 +20,7 @@ class Page(NamedTuple):
     summary: str  # the first line stands in the list of commands
     examples: str = ""
     parts: "tuple[Page, ...]" = ()
+    usual: str = ""  # the part that is meant where none is named
 
     @property
     def end(self) -> str:
@@ -180,6 +181,109 @@ The file is checked here, then by the server, which knows the models. Inputs are
                 """\
   promptwire admin disable openai --reason "billing is down"
   promptwire admin disable openai --drain 30
+""",
+            ),
+        ),
+    ),
+    Page(
+        "usage",
+        "",
+        """\
+Add up tokens and money, or write out the ledger they stand in.
+
+Without a word, show is meant: `promptwire usage show --help` has its options. A tenant's key sees that tenant.""",
+        """\
+  promptwire usage
+  promptwire usage --by model,tenant --bucket day --since 7d
+  promptwire usage export --csv ledger.csv --since 2026-11-01
+""",
+        parts=(
+            Page(
+                "show",
+                "promptwire_server.cli.usage:show",
+                "Add up tokens and money: by model, tenant, key, chain, label, by day or month.",
+                """\
+  promptwire usage show --by model --order cost
+  promptwire usage show --label team --bucket month --time-zone Europe/Berlin
+  promptwire usage show --where tenant=shop --where label.team=search --csv
+""",
+            ),
+            Page(
+                "export",
+                "promptwire_server.cli.usage:export",
+                "Write out the ledger, a line each entry; go on later behind the last one.",
+                """\
+  promptwire usage export --csv ledger.csv
+  promptwire usage export --json --since 1d | jq -r .cost.total_nano_usd
+  promptwire usage export --after 0000000000001234 >> ledger.csv
+""",
+            ),
+        ),
+        usual="show",
+    ),
+    Page(
+        "budget",
+        "",
+        """\
+Make and change limits of what may be spent.
+
+A hard budget refuses calls that do not fit, before they are made; a soft one only tells.""",
+        """\
+  promptwire budget create team-a --limit 500 --label team=a --alert 80
+  promptwire budget list
+""",
+        parts=(
+            Page(
+                "create",
+                "promptwire_server.cli.budget:create",
+                "Make a budget. Without a scope it counts all calls.",
+                """\
+  promptwire budget create all --limit 1000 --alert 50 --alert 80 --alert 100
+  promptwire budget create shop --limit 20 --window day --tenant shop
+  promptwire budget create gpt --limit 5 --window 12h --model "openai/*" --soft
+""",
+            ),
+            Page(
+                "list",
+                "promptwire_server.cli.budget:show_all",
+                "List the budgets: limits, what is spent, held and left.",
+                """\
+  promptwire budget list
+  promptwire budget list --json | jq '.statuses[].remaining_nano_usd'
+""",
+            ),
+            Page(
+                "show",
+                "promptwire_server.cli.budget:show",
+                "Show one budget and what is left of it.",
+                """\
+  promptwire budget show shop
+""",
+            ),
+            Page(
+                "set",
+                "promptwire_server.cli.budget:change",
+                "Change a budget: its limit, its alerts, hard or soft, paused or not.",
+                """\
+  promptwire budget set shop --limit 30
+  promptwire budget set shop --paused yes
+""",
+            ),
+            Page(
+                "adjust",
+                "promptwire_server.cli.budget:adjust",
+                "Give a budget more, or less, in the window under way.",
+                """\
+  promptwire budget adjust shop 5 --reason "sale this week"
+  promptwire budget adjust shop -2.50 --reason "refund" --request-id refund-17
+""",
+            ),
+            Page(
+                "delete",
+                "promptwire_server.cli.budget:delete",
+                "Delete a budget; the ledger keeps its entries.",
+                """\
+  promptwire budget delete shop
 """,
             ),
         ),

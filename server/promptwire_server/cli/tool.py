@@ -41,13 +41,21 @@ for _page in PAGES:
     _add(app, _page)
 
 
+def _spelt_out(words: Sequence[str]) -> Sequence[str]:
+    """The words with the part of a command that is meant where none is named: `usage --by model` is `usage show --by model`."""
+    page = next((page for page in PAGES if page.usual and words[:1] == [page.name]), None)
+    if page is None or (len(words) > 1 and words[1] in ("--help", "-h", *(part.name for part in page.parts))):
+        return words
+    return [page.name, page.usual, *words[1:]]
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run a command; its exit code. Errors are told on standard error, never as a traceback."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # a model's words may be none of the terminal's character set
     try:
-        result = app([STDIN if word == "-" else word for word in arguments])
+        result = app(_spelt_out([STDIN if word == "-" else word for word in arguments]))
         sys.stdout.flush()
     except BrokenPipeError:
         # What is still buffered would be written, in vain and with a complaint, when Python ends.

@@ -1,6 +1,10 @@
 # Generated from _async by .ci/unasync.py: change it there, then run `make gen`.
 """Admin: what operators see of a server, and do there."""
 
+from collections.abc import Iterator, Sequence
+
+from google.protobuf.field_mask_pb2 import FieldMask
+
 from promptwire import _requests as requests
 from promptwire._channel import Metadata
 from promptwire._status import translated
@@ -9,7 +13,9 @@ from promptwire.admin import v1 as admin
 
 
 class Admin:
-    """The control plane, for a credential of no tenant. Lives as long as its client; all methods raise PromptwireError.
+    """The control plane, for a credential of no tenant; budgets and usage also for a tenant's, which reaches its own.
+
+    Lives as long as its client; all methods raise PromptwireError.
 
     Of a server with several replicas, the one that answers tells of itself: health, breakers, calls under way.
     """
@@ -60,3 +66,76 @@ class Admin:
         request.request_id = requests.new_request_id()
         with translated(self._target, request.request_id):
             return (self._stubs.providers.SetProviderEnabled(request, timeout=self._timeout_s, metadata=self._metadata)).provider
+
+    def create_budget(self, budget: admin.Budget, *, request_id: str = "") -> admin.Budget:
+        """Make a budget. Raises InvalidRequest for each wrong field, Conflict when its budget_id is taken."""
+        request = admin.CreateBudgetRequest(request_id=request_id or requests.new_request_id(), budget=budget)
+        with translated(self._target, request.request_id):
+            return (self._stubs.budgets.CreateBudget(request, timeout=self._timeout_s, metadata=self._metadata)).budget
+
+    def get_budget(self, budget_id: str) -> admin.Budget:
+        """A budget. Raises NotFound."""
+        request = admin.GetBudgetRequest(budget_id=budget_id)
+        with translated(self._target):
+            return (self._stubs.budgets.GetBudget(request, timeout=self._timeout_s, metadata=self._metadata)).budget
+
+    def list_budgets(self, *, scope: admin.BudgetScope | None = None) -> list[tuple[admin.Budget, admin.BudgetStatus]]:
+        """The budgets by identifier, each with what of it is spent, held and left; those whose scope names all that `scope` does."""
+        budgets: list[tuple[admin.Budget, admin.BudgetStatus]] = []
+        request = admin.ListBudgetsRequest(scope=scope, include_status=True)
+        with translated(self._target):
+            while True:
+                page = self._stubs.budgets.ListBudgets(request, timeout=self._timeout_s, metadata=self._metadata)
+                budgets.extend(zip(page.budgets, page.statuses, strict=True))
+                request.page_token = page.next_page_token
+                if not request.page_token:
+                    return budgets
+
+    def update_budget(self, budget: admin.Budget, fields: Sequence[str], *, etag: str = "") -> admin.Budget:
+        """Change these fields of the budget with this budget_id. Raises NotFound, and Conflict when `etag` is not its present one."""
+        request = admin.UpdateBudgetRequest(
+            request_id=requests.new_request_id(), budget=budget, update_mask=FieldMask(paths=fields), etag=etag
+        )
+        with translated(self._target, request.request_id):
+            return (self._stubs.budgets.UpdateBudget(request, timeout=self._timeout_s, metadata=self._metadata)).budget
+
+    def delete_budget(self, budget_id: str, *, etag: str = "") -> None:
+        """Delete a budget; the ledger keeps its entries. Raises NotFound, and Conflict when `etag` is not its present one."""
+        request = admin.DeleteBudgetRequest(request_id=requests.new_request_id(), budget_id=budget_id, etag=etag)
+        with translated(self._target, request.request_id):
+            self._stubs.budgets.DeleteBudget(request, timeout=self._timeout_s, metadata=self._metadata)
+
+    def budget_status(self, budget_id: str) -> admin.BudgetStatus:
+        """What of a budget is spent, held and left. Raises NotFound."""
+        request = admin.GetBudgetStatusRequest(budget_id=budget_id)
+        with translated(self._target):
+            return (self._stubs.budgets.GetBudgetStatus(request, timeout=self._timeout_s, metadata=self._metadata)).status
+
+    def adjust_budget(self, budget_id: str, amount_nano_usd: int, *, reason: str, request_id: str = "") -> admin.AdjustBudgetResponse:
+        """Give a budget more, or below zero less, in the window under way. Given once a request_id, however often it is asked for."""
+        request = admin.AdjustBudgetRequest(
+            request_id=request_id or requests.new_request_id(), budget_id=budget_id, amount_nano_usd=amount_nano_usd, reason=reason
+        )
+        with translated(self._target, request.request_id):
+            return self._stubs.budgets.AdjustBudget(request, timeout=self._timeout_s, metadata=self._metadata)
+
+    def query_usage(self, request: admin.QueryUsageRequest) -> admin.QueryUsageResponse:
+        """Usage added up: all pages in one, from the one that the request names on."""
+        asked = admin.QueryUsageRequest()
+        asked.CopyFrom(request)
+        with translated(self._target):
+            answer = page = self._stubs.usage.QueryUsage(asked, timeout=self._timeout_s, metadata=self._metadata)
+            while page.next_page_token:
+                asked.page_token = page.next_page_token
+                page = self._stubs.usage.QueryUsage(asked, timeout=self._timeout_s, metadata=self._metadata)
+                answer.rows.extend(page.rows)
+        answer.next_page_token = ""
+        return answer
+
+    def export_usage(self, request: admin.ExportUsageRequest) -> Iterator[admin.LedgerEntry]:
+        """The entries of the ledger, oldest first. After an error, go on with `after_entry_id` of the last that came."""
+        with translated(self._target):
+            call = self._stubs.usage.ExportUsage(request, timeout=self._timeout_s, metadata=self._metadata)
+            for message in call:
+                for entry in message.entries:
+                    yield entry

@@ -4,7 +4,9 @@
 import grpc
 from google.protobuf.wrappers_pb2 import Int32Value, StringValue
 
+from promptwire.admin.v1.budget_service_pb2_grpc import BudgetServiceStub
 from promptwire.admin.v1.provider_service_pb2_grpc import ProviderServiceStub
+from promptwire.admin.v1.usage_service_pb2_grpc import UsageServiceStub
 from promptwire.v1.batch_service_pb2_grpc import BatchServiceStub
 from promptwire.v1.chain_service_pb2_grpc import ChainServiceStub
 from promptwire.v1.chat_service_pb2_grpc import ChatServiceStub
@@ -21,6 +23,7 @@ class Stubs:
     def __init__(self, channel: grpc.Channel) -> None:
         self.channel = channel
         self.batches = BatchServiceStub(channel)
+        self.budgets = BudgetServiceStub(channel)
         self.chains = ChainServiceStub(channel)
         self.chat = ChatServiceStub(channel)
         self.conversations = ConversationServiceStub(channel)
@@ -29,6 +32,7 @@ class Stubs:
         self.providers = ProviderServiceStub(channel)
         self.runs = RunServiceStub(channel)
         self.system = SystemServiceStub(channel)
+        self.usage = UsageServiceStub(channel)
 
 
 def health_status(channel: grpc.Channel, service: str, timeout_s: float) -> int:
