@@ -14,7 +14,7 @@ import uvloop
 from google.protobuf.descriptor import ServiceDescriptor
 
 from promptwire import v1 as pb
-from promptwire.admin.v1 import budget_service_pb2, provider_service_pb2, usage_service_pb2
+from promptwire.admin.v1 import budget_service_pb2, cache_service_pb2, provider_service_pb2, usage_service_pb2
 from promptwire.v1 import (
     batch_service_pb2,
     chain_service_pb2,
@@ -120,13 +120,15 @@ class Application:
         self._sharing = Sharing(settings, clock, chance, lines.write_masked)
         self.metrics.registry.register(self._sharing)
         self._sameness = Sameness(settings, self._sharing.redis, clock=clock, ids=self._ids, log=lines.write_masked)
+        self._caching = Caching(settings, self._sharing.redis, clock=clock, ids=self._ids)
+        self.metrics.registry.register(self._caching)
         self._lasting = Lasting(
             clock=clock,
             chance=chance,
             ids=self._ids,
             tally=self._tally,
             admission=self._admission,
-            caching=Caching(settings, clock=clock, ids=self._ids),
+            caching=self._caching,
             prices=Prices(clock),
             roster=Roster(clock, settings.providers, named),
             breakers=new_breakers(settings, clock, chance, self._report_breaker),
@@ -202,6 +204,7 @@ class Application:
         self._tally.settle()
         await asyncio.gather(self._switch.gateway.aclose(), *self._closing)
         await self._sameness.aclose()
+        await self._caching.aclose()
         await self._sharing.aclose()
         await self._treasury.stop()
 
@@ -244,6 +247,7 @@ class Application:
             "ModelService": ModelService(switch),
             "SystemService": SystemService(self._info()),
             "ProviderService": self._office.service,
+            "CacheService": self._caching.service(self._instance_id, self._audit),
             "BudgetService": BudgetService(self._treasury.bursar(self._ids), self._known_to_budgets, self._audit),
             "UsageService": UsageService(self._treasury.usage, self._clock),
         }
@@ -318,6 +322,7 @@ _CONTRACT = (
     batch_service_pb2,
     conversation_service_pb2,
     provider_service_pb2,
+    cache_service_pb2,
     budget_service_pb2,
     usage_service_pb2,
 )
