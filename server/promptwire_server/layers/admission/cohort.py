@@ -95,13 +95,14 @@ class Cohort:
             mark.open = False
             if now_s <= mark.due_s and clean(mark.attempts):
                 self._calls -= 1  # its caller left: another takes its place
+                self.full = False
             else:
                 self._fail()
 
     def verdict(self, now_s: float) -> Verdict | None:
         """What it has shown; None while that is open."""
         self._sort(now_s)
-        if self.full and 2 * self._calls < self._size:
+        if 2 * self._void > self._size:
             return Verdict.NOTHING
         if 2 * self._late > (self._calls if self.full else self._size):
             return Verdict.CROWDED

@@ -35,6 +35,7 @@ _PAUSE_S = 0.25  # before the next cohort then: watching a call costs twice as m
 _BOUND = 0.9  # of the limit was in use: it holds calls back
 _THINNED = 0.6  # of a crowd is left: now it shows whether that has helped
 _KEPT = 0.8  # of the answers a second: between all of them and _THINNED
+_DOUBTS = 3  # cohorts in a row with fewer: many that began in the crowd die in it, which looks the same for a while
 _START = 4  # the ceiling divided by that,
 _LEAST_START_CALLS = 64  # but no fewer: who sets so few slots means them
 
@@ -62,6 +63,7 @@ class Limit:
         self._crowded = False
         self._uncut = self._limit  # the limit before the cuts under way
         self._crowd: _Crowd | None = None
+        self._doubts = 0  # cohorts in a row that say the cuts do not help
         self._usual = Usual()
         self._begin(0.0, 0.0)
 
@@ -104,6 +106,8 @@ class Limit:
     def gone(self, mark: Mark, now_s: float) -> bool:
         """A call ended without an answer; whether `calls` has changed."""
         self._cohort.withdraw(mark, now_s)
+        if not self._cohort.full:
+            self.watch_from_s = min(self.watch_from_s, now_s)
         return self._judged(now_s)
 
     def _begin(self, now_s: float, pause_s: float) -> None:
@@ -131,6 +135,7 @@ class Limit:
 
     def _more(self, used: int) -> None:
         self._crowded = False
+        self._doubts = 0
         if used < _BOUND * self._limit:
             self._crowd, self._uncut = None, self._limit
         if used >= _NEEDED * self._limit:
@@ -149,15 +154,18 @@ class Limit:
             self._crowd = _Crowd(used, rate)
         elif used <= _THINNED * crowd.calls or self._limit <= self.floor:
             if rate < _KEPT * crowd.rate or self._limit <= self.floor:
-                self._in_vain()
+                self._doubts += 1
+                if self._doubts == _DOUBTS:
+                    self._in_vain()
                 return
+            self._doubts = 0
             self._crowd = _Crowd(used, rate)
         self._limit = max(float(self.floor), self._limit * _CUT)
 
     def _undo(self) -> None:
         """What looked like a crowd is over, or was none."""
         self._limit = self._uncut = max(self._limit, self._uncut)
-        self._crowd, self._crowded = None, False
+        self._crowd, self._crowded, self._doubts = None, False, 0
 
     def _in_vain(self) -> None:
         """It is slow for reasons of its own."""

@@ -213,19 +213,17 @@ def test_most_failures_say_nothing_and_few_leave_the_verdict_to_the_others() -> 
     assert few.verdict(2.0) is Verdict.CROWDED
 
 
-def test_who_leaves_early_does_not_count_and_who_leaves_late_does() -> None:
+def test_the_place_of_who_leaves_early_is_taken_by_another_and_who_leaves_late_counts() -> None:
     cohort = cohort_of(*(marks := [mark(1.0) for _ in range(4)]))
     cohort.withdraw(marks[0], 0.5)
     cohort.withdraw(marks[1], 0.5)
+    assert not cohort.full
+    assert cohort.verdict(0.5) is None
+    cohort.watch(mark(1.2), 1)
+    cohort.watch(mark(5.0), 1)
+    assert cohort.full
     cohort.withdraw(marks[2], 2.0)
     assert cohort.verdict(2.0) is Verdict.CROWDED
-
-
-def test_when_nearly_all_leave_early_nothing_is_known() -> None:
-    cohort = cohort_of(*(marks := [mark(1.0) for _ in range(4)]))
-    for each in marks[1:]:
-        cohort.withdraw(each, 0.5)
-    assert cohort.verdict(0.5) is Verdict.NOTHING
 
 
 def test_marks_of_a_closed_cohort_count_nowhere() -> None:
