@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import apsw
 import grpc
@@ -36,13 +36,54 @@ _ATTEMPT = 1
 _LOST = "LOST"  # the server went away
 
 
+class Book(Protocol):
+    """Our books, in a store that outlives servers."""
+
+    async def put(self, budget: Budget) -> None:
+        """Make a budget, as another process would."""
+
+    def config(self) -> dict[str, Any]:
+        """Of servers that keep it."""
+
+    def read(self, statement: str) -> list[tuple[Any, ...]]:
+        """What it says."""
+
+
+@dataclass(frozen=True)
+class File:
+    """A state directory."""
+
+    folder: Path
+
+    async def put(self, budget: Budget) -> None:
+        """See Book."""
+        database = Database(self._file, clock=SystemClock(), report=print)
+        database.start()
+        await Purse(database, "the test", lambda: int(SystemClock().time() * 1e6)).put(budget)
+        await asyncio.to_thread(database.close)
+
+    def config(self) -> dict[str, Any]:
+        """See Book."""
+        return {"state_dir": str(self.folder)}
+
+    def read(self, statement: str) -> list[tuple[Any, ...]]:
+        """See Book."""
+        with closing(apsw.Connection(str(self._file), flags=apsw.SQLITE_OPEN_READONLY)) as connection:
+            connection.set_busy_timeout(5000)
+            return list(connection.execute(statement).fetchall())
+
+    @property
+    def _file(self) -> Path:
+        return self.folder / "usage.sqlite3"
+
+
 @dataclass
 class Scene:
-    """Calls that count against one budget, in a state directory that outlives servers."""
+    """Calls that count against one budget."""
 
     fake: FakeProvider
     marker: str
-    folder: Path
+    book: "Book"
     calls: int  # that the budget has money for
     script: str = ""
     most_tokens: int = TOKENS  # that a call asks for
@@ -52,10 +93,6 @@ class Scene:
     @property
     def model(self) -> str:
         return f"{self.marker}~tokens={TOKENS}{self.script}"
-
-    @property
-    def file(self) -> Path:
-        return self.folder / "usage.sqlite3"
 
     @property
     def budget(self) -> Budget:
@@ -68,23 +105,20 @@ class Scene:
         settings: dict[str, Any] = {
             "providers": {"fake": process.openai(self.fake.base_url)},
             "model_facts": {f"fake/{self.model}": facts},
-            "state_dir": str(self.folder),
             "holds": {"lease": f"{LEASE_S}s"},
         }
-        return settings | more
+        return settings | self.book.config() | more
 
-    async def put(self, budget: Budget | None = None) -> None:
+    async def put(self) -> None:
         """Make the budget, as another process would."""
-        database = Database(self.file, clock=SystemClock(), report=print)
-        database.start()
-        await Purse(database, "the test", lambda: int(SystemClock().time() * 1e6)).put(budget or self.budget)
-        await asyncio.to_thread(database.close)
+        await self.book.put(self.budget)
 
-    async def load(self, server: Server, calls: int, at_once: int, *, connections: int = 3) -> Counter[str]:
+    async def load(self, servers: Server | Sequence[Server], calls: int, at_once: int, *, connections: int = 3) -> Counter[str]:
         """Ask so many questions, so many of them at once; how they ended: OK, the reason of an error, or LOST."""
+        targets = [server.target for server in ([servers] if isinstance(servers, Server) else servers)]
         ended: Counter[str] = Counter()
         options = [("grpc.enable_retries", 0), ("grpc.use_local_subchannel_pool", 1)]
-        channels = [grpc.aio.insecure_channel(server.target, options=options) for _ in range(connections)]
+        channels = [grpc.aio.insecure_channel(targets[number % len(targets)], options=options) for number in range(connections)]
         turns = asyncio.Semaphore(at_once)
 
         async def one(number: int) -> None:
@@ -119,13 +153,7 @@ class Scene:
 
     async def settled(self) -> float:
         """Wait until nothing is held any more; how long that took, in seconds."""
-        return await asyncio.to_thread(process.until, lambda: self.read("SELECT COUNT(*) FROM holds") == [(0,)], _FREE_S, "no hold")
-
-    def read(self, statement: str) -> list[tuple[Any, ...]]:
-        """What the file says."""
-        with closing(apsw.Connection(str(self.file), flags=apsw.SQLITE_OPEN_READONLY)) as connection:
-            connection.set_busy_timeout(5000)
-            return list(connection.execute(statement).fetchall())
+        return await asyncio.to_thread(process.until, lambda: self.book.read("SELECT COUNT(*) FROM holds") == [(0,)], _FREE_S, "no hold")
 
     def audit(self) -> "Audit":
         """Both books, side by side. Nothing may be held any more."""
@@ -136,8 +164,8 @@ class Scene:
             asked[number_of(entry)] += 1
             bill += _cost(prompt_tokens(body["messages"]))
         columns = "kind, labels, request_id, attempt, estimated, hold_id, provider_request_id, output_tokens, total_nano_usd"
-        rows = [Row(*row) for row in self.read(f"SELECT {columns} FROM ledger ORDER BY entry")]  # noqa: S608 - names of our own
-        ((spent,),) = self.read("SELECT SUM(spent_nano_usd) FROM spending")
+        rows = [Row(*row) for row in self.book.read(f"SELECT {columns} FROM ledger ORDER BY entry")]  # noqa: S608 - names of our own
+        ((spent,),) = self.book.read("SELECT CAST(SUM(spent_nano_usd) AS BIGINT) FROM spending")
         return Audit(self.budget.limit_nano_usd, asked, bill, rows, spent or 0)
 
 

@@ -3,7 +3,8 @@
 import asyncio
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 
 import grpc
@@ -11,9 +12,11 @@ import pytest
 
 from promptwire import v1 as pb
 from promptwire.v1.chat_service_pb2_grpc import ChatServiceStub
+from tests.contract.stores import postgres_server as postgres
+from tests.contract.stores.postgres_server import PostgresServer
 from tests.e2e.conftest import Serve
 from tests.e2e.doomed import POINTS
-from tests.e2e.money import TOKENS, Scene, moments, number_of
+from tests.e2e.money import TOKENS, Book, File, Scene, moments, number_of
 from tests.faults.fake_provider.process import FakeProvider
 
 CALLS = 37  # that there is money for
@@ -25,8 +28,8 @@ Staged = Callable[..., Scene]
 def staged(fake: FakeProvider, marker: str, tmp_path: Path) -> Staged:
     """Makes the scene of this test."""
 
-    def stage(calls: int, script: str = "") -> Scene:
-        return Scene(fake, marker, tmp_path / "kept", calls, script)
+    def stage(calls: int, script: str = "", book: Book | None = None) -> Scene:
+        return Scene(fake, marker, book or File(tmp_path / "kept"), calls, script)
 
     return stage
 
@@ -141,3 +144,52 @@ async def test_holds_of_five_times_the_cost_refuse_hardly_a_call_that_there_is_m
     await scene.settled()
     scene.audit().check()
     assert ended["OK"] >= 90
+
+
+@pytest.fixture(scope="module")
+def postgres_server() -> Iterator[PostgresServer]:
+    postgres.installed()
+    with postgres.running() as server:
+        yield server
+
+
+@pytest.fixture
+def shared(postgres_server: PostgresServer) -> Book:
+    """Books that several servers share."""
+    # Found by name: its driver is an extra, and without it the fixture has skipped the test by now.
+    book: Book = import_module("tests.e2e.money_postgres").Base(postgres_server.database())
+    return book
+
+
+async def test_300_calls_at_three_servers_on_one_postgres_spend_what_there_is_and_no_more(
+    serve: Serve, staged: Staged, shared: Book
+) -> None:
+    scene = staged(CALLS, book=shared)
+    await scene.put()
+    servers = [serve(scene.config()) for _ in range(3)]
+    ended = await scene.load(servers, 300, 300, connections=6)
+    await scene.settled()
+    assert ended["OK"] + ended["BUDGET_EXHAUSTED"] == 300, scene.lost
+    scene.audit().check()
+    assert ended["OK"] >= CALLS - 1
+
+
+async def test_servers_and_a_postgres_killed_at_any_moment_overspend_and_forget_nothing(
+    serve: Serve, staged: Staged, shared: Book, postgres_server: PostgresServer
+) -> None:
+    scene = staged(100, ";head_ms=30", shared)
+    await scene.put()
+    servers = [serve(scene.config()) for _ in range(2)]
+    for moment_s in moments(4, 3, 0.6):
+        load = asyncio.create_task(scene.load(servers, 40, AT_ONCE))
+        await asyncio.sleep(moment_s)  # any moment will do
+        servers.pop(0).process.kill()
+        await asyncio.sleep(moment_s)
+        await asyncio.to_thread(postgres_server.kill)
+        await asyncio.to_thread(postgres_server.start)
+        await load
+        servers.append(serve(scene.config()))
+    ended = await scene.load(servers, 150, 30)
+    await scene.settled()
+    scene.audit().check()
+    assert ended["BUDGET_EXHAUSTED"] > 0

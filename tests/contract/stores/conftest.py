@@ -45,13 +45,8 @@ async def redis(redis_server: RedisServer) -> AsyncIterator[Redis]:
 def postgres_process() -> Iterator[PostgresServer]:
     """The server of this test process; tests take `postgres_server`, and a database of their own."""
     postgres.installed()
-    with tempfile.TemporaryDirectory(prefix="pw-pg-") as folder:  # pytest's own paths are too long for a socket
-        server = PostgresServer(Path(folder))
-        server.start()
-        try:
-            yield server
-        finally:
-            server.kill()
+    with postgres.running() as server:
+        yield server
 
 
 @pytest.fixture

@@ -6,8 +6,10 @@ import secrets
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -98,6 +100,18 @@ class PostgresServer:
         if check and done.returncode:
             raise RuntimeError(f"{name}: {done.stderr}")
         return done.returncode
+
+
+@contextmanager
+def running() -> Iterator[PostgresServer]:
+    """A server for the length of a `with` block."""
+    with tempfile.TemporaryDirectory(prefix="pw-pg-") as folder:  # pytest's own paths are too long for a socket
+        server = PostgresServer(Path(folder))
+        server.start()
+        try:
+            yield server
+        finally:
+            server.kill()
 
 
 def _lacking(what: str) -> None:
