@@ -222,6 +222,39 @@ Without a word, show is meant: `promptwire usage show --help` has its options. A
         usual="show",
     ),
     Page(
+        "cache",
+        "",
+        """\
+See what the cache of answers holds and was good for, and drop answers.
+
+Without a word, stats is meant. A tenant's key reaches that tenant's answers.""",
+        """\
+  promptwire cache
+  promptwire cache purge --model openai/gpt-4o-mini --dry-run
+""",
+        parts=(
+            Page(
+                "stats",
+                "promptwire_server.cli.cache:stats",
+                "Show answers, bytes, hits, misses and what was saved, model by model.",
+                """\
+  promptwire cache stats --tenant shop
+  promptwire cache stats --json | jq .stats.hit_count
+""",
+            ),
+            Page(
+                "purge",
+                "promptwire_server.cli.cache:purge",
+                "Drop answers: those for which all that is said holds.",
+                """\
+  promptwire cache purge --all
+  promptwire cache purge --model 'openai/*' --older-than 1d --reason "new model behind the name"
+""",
+            ),
+        ),
+        usual="stats",
+    ),
+    Page(
         "budget",
         "",
         """\

@@ -14,7 +14,7 @@ from google.rpc import error_details_pb2, status_pb2
 
 from promptwire import v1 as pb
 from promptwire.admin import v1 as admin
-from promptwire.admin.v1 import provider_service_pb2_grpc
+from promptwire.admin.v1 import cache_service_pb2_grpc, provider_service_pb2_grpc
 from promptwire.v1 import (
     chain_service_pb2_grpc,
     chat_service_pb2_grpc,
@@ -64,6 +64,7 @@ class Script:
     checked: pb.ValidateChainResponse = field(default_factory=lambda: pb.ValidateChainResponse(valid=True))
     models: list[pb.Model] = field(default_factory=list)
     providers: list[admin.Provider] = field(default_factory=list)
+    cache: admin.GetCacheStatsResponse = field(default_factory=admin.GetCacheStatsResponse)
     notices: list[pb.Notice] = field(default_factory=list)  # of embeddings
     attempts: list[pb.Attempt] = field(default_factory=list)  # the same
     health: int = 1
@@ -72,6 +73,7 @@ class Script:
 
 
 class FakeServer(
+    cache_service_pb2_grpc.CacheServiceServicer,
     chat_service_pb2_grpc.ChatServiceServicer,
     chain_service_pb2_grpc.ChainServiceServicer,
     embedding_service_pb2_grpc.EmbeddingServiceServicer,
@@ -88,6 +90,7 @@ class FakeServer(
         self.cancelled = threading.Event()  # a stream ended since its caller went away
         self._server = grpc.server(futures.ThreadPoolExecutor(16))
         for add in (
+            cache_service_pb2_grpc.add_CacheServiceServicer_to_server,
             chat_service_pb2_grpc.add_ChatServiceServicer_to_server,
             chain_service_pb2_grpc.add_ChainServiceServicer_to_server,
             embedding_service_pb2_grpc.add_EmbeddingServiceServicer_to_server,
@@ -165,6 +168,14 @@ class FakeServer(
     ) -> admin.SetProviderEnabledResponse:
         self._note(request, context)
         return admin.SetProviderEnabledResponse(provider=self.script.providers[0])
+
+    def GetCacheStats(self, request: admin.GetCacheStatsRequest, context: grpc.ServicerContext) -> admin.GetCacheStatsResponse:  # noqa: N802
+        self._note(request, context)
+        return self.script.cache
+
+    def PurgeCache(self, request: admin.PurgeCacheRequest, context: grpc.ServicerContext) -> admin.PurgeCacheResponse:  # noqa: N802
+        self._note(request, context)
+        return admin.PurgeCacheResponse(purged_count=3, purged_bytes=2048)
 
     def GetServerInfo(self, request: pb.GetServerInfoRequest, context: grpc.ServicerContext) -> pb.GetServerInfoResponse:  # noqa: N802 - the contract's name
         self._note(request, context)

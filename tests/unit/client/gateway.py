@@ -14,7 +14,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from promptwire import v1 as pb
 from promptwire.admin import v1 as admin
-from promptwire.admin.v1 import provider_service_pb2_grpc
+from promptwire.admin.v1 import cache_service_pb2_grpc, provider_service_pb2_grpc
 from promptwire.v1 import chain_service_pb2_grpc, chat_service_pb2_grpc, model_service_pb2_grpc, system_service_pb2_grpc
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -32,6 +32,8 @@ METHODS = {
     "GetProvider": admin.GetProviderResponse(),
     "ResetBreaker": admin.ResetBreakerResponse(),
     "SetProviderEnabled": admin.SetProviderEnabledResponse(),
+    "GetCacheStats": admin.GetCacheStatsResponse(),
+    "PurgeCache": admin.PurgeCacheResponse(),
 }
 STREAMS = ("StreamChat", "StreamChain")
 
@@ -62,6 +64,7 @@ class Gateway:
         self.port = self._bind(f"127.0.0.1:{self.port}")
         health_pb2_grpc.add_HealthServicer_to_server(self.health, self._server)
         servicer = _servicer(self)
+        cache_service_pb2_grpc.add_CacheServiceServicer_to_server(servicer, self._server)
         chat_service_pb2_grpc.add_ChatServiceServicer_to_server(servicer, self._server)
         chain_service_pb2_grpc.add_ChainServiceServicer_to_server(servicer, self._server)
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(servicer, self._server)

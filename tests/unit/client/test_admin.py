@@ -59,3 +59,17 @@ async def test_one_provider_is_asked_for_and_steered(gateway: Gateway, ask: Ask)
     assert (get.name, reset.model, reset.reason, enable.enabled, disable.HasField("enabled")) == ("acme", "m", "fixed", True, True)
     assert (enable.HasField("drain_timeout"), disable.drain_timeout.ToMilliseconds()) == (False, 1500)
     assert len({reset.request_id, enable.request_id, disable.request_id} - {""}) == 3
+
+
+@both
+async def test_the_cache_is_looked_at_and_purged(gateway: Gateway, ask: Ask) -> None:
+    told, purged = admin.GetCacheStatsResponse(store="memory"), admin.PurgeCacheResponse(purged_count=2)
+    gateway.on["GetCacheStats"], gateway.on["PurgeCache"] = told, purged
+    assert await ask(gateway.target, "cache_stats", tenant="shop", model="acme/*") == told
+    assert await ask(gateway.target, "purge_cache", admin.CacheSelector(model="acme/*"), dry_run=True, reason="why") == purged
+    assert await ask(gateway.target, "purge_cache") == purged
+    stats, some, everything = (seen.request for seen in gateway.seen)
+    assert (stats.tenant, stats.model, stats.include_models) == ("shop", "acme/*", True)
+    assert (some.selector.model, some.dry_run, some.reason, some.all) == ("acme/*", True, "why", False)
+    assert (everything.all, everything.HasField("selector")) == (True, False)
+    assert len({some.request_id, everything.request_id} - {""}) == 2

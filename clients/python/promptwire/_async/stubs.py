@@ -4,6 +4,7 @@ import grpc
 from google.protobuf.wrappers_pb2 import Int32Value, StringValue
 
 from promptwire.admin.v1.budget_service_pb2_grpc import BudgetServiceStub
+from promptwire.admin.v1.cache_service_pb2_grpc import CacheServiceStub
 from promptwire.admin.v1.provider_service_pb2_grpc import ProviderServiceStub
 from promptwire.admin.v1.usage_service_pb2_grpc import UsageServiceStub
 from promptwire.v1.batch_service_pb2_grpc import BatchServiceStub
@@ -23,6 +24,7 @@ class Stubs:
         self.channel = channel
         self.batches = BatchServiceStub(channel)
         self.budgets = BudgetServiceStub(channel)
+        self.cache = CacheServiceStub(channel)
         self.chains = ChainServiceStub(channel)
         self.chat = ChatServiceStub(channel)
         self.conversations = ConversationServiceStub(channel)

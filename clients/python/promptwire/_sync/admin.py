@@ -13,7 +13,7 @@ from promptwire.admin import v1 as admin
 
 
 class Admin:
-    """The control plane, for a credential of no tenant; budgets and usage also for a tenant's, which reaches its own.
+    """The control plane, for a credential of no tenant; budgets, usage and the cache also for a tenant's, which reaches its own.
 
     Lives as long as its client; all methods raise PromptwireError.
 
@@ -118,6 +118,24 @@ class Admin:
         )
         with translated(self._target, request.request_id):
             return self._stubs.budgets.AdjustBudget(request, timeout=self._timeout_s, metadata=self._metadata)
+
+    def cache_stats(self, *, tenant: str = "", model: str = "") -> admin.GetCacheStatsResponse:
+        """What the cache of answers holds and was good for, also model by model; `model`: "provider/model", or "provider/*"."""
+        request = admin.GetCacheStatsRequest(tenant=tenant, model=model, include_models=True)
+        with translated(self._target):
+            return self._stubs.cache.GetCacheStats(request, timeout=self._timeout_s, metadata=self._metadata)
+
+    def purge_cache(
+        self, selector: admin.CacheSelector | None = None, *, dry_run: bool = False, reason: str = ""
+    ) -> admin.PurgeCacheResponse:
+        """Drop answers for which all of the selector holds; without one, all that the credential may reach. A dry run only counts."""
+        request = admin.PurgeCacheRequest(request_id=requests.new_request_id(), dry_run=dry_run, reason=reason)
+        if selector is None:
+            request.all = True
+        else:
+            request.selector.CopyFrom(selector)
+        with translated(self._target, request.request_id):
+            return self._stubs.cache.PurgeCache(request, timeout=self._timeout_s, metadata=self._metadata)
 
     def query_usage(self, request: admin.QueryUsageRequest) -> admin.QueryUsageResponse:
         """Usage added up: all pages in one, from the one that the request names on."""
