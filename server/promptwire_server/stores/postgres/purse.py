@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
+from typing import Final
 
 from psycopg import AsyncConnection
 
@@ -14,7 +15,10 @@ from promptwire_server.stores.postgres import definitions, office, spending
 from promptwire_server.stores.postgres.database import Database
 from promptwire_server.stores.postgres.moment import now_us
 
+_CAPACITY: Final = 16_384  # rows without a hold that wait for a server that is away: about 20 MB
+
 Tell = Callable[[Sequence[Reached]], None]  # must not raise
+Lost = Callable[[int, str], None]  # rows, and why; must not raise
 
 
 class Purse:
@@ -27,6 +31,7 @@ class Purse:
         tell: Tell = lambda reached: None,  # noqa: ARG005 - a Tell's shape
         settled: Callable[[], None] = lambda: None,
         *,
+        lost: Lost = lambda count, why: None,  # noqa: ARG005 - a Lost's shape
         lease_s: float = 15.0,
     ) -> None:
         """`owner` names this process, and no other ever; `settled` hears that something was given back.
@@ -37,6 +42,8 @@ class Purse:
         self._owner = owner
         self._tell = tell
         self._settled = settled
+        self._lost = lost
+        self._waiting = 0  # rows without a hold
         self._lease_us = int(lease_s * 1e6)
         self._budgets: dict[str, Budget] = {}  # as of the last look
         self._held: dict[str, Collection[str]] = {}  # the holds of this process that are not settled, and the budgets that they are of
@@ -72,10 +79,17 @@ class Purse:
 
     def settle(self, hold_id: str, entries: Sequence[Entry]) -> None:
         """Give a hold back, and write down what was spent instead. Never waits, never raises."""
-        self._database.post(_Settle(hold_id, entries, self._held.get(hold_id, ()), self._heed))
+        self._database.post(_Settle(hold_id, entries, self._held.get(hold_id, ()), self._settled_by))
 
     def spend(self, entries: Sequence[Entry]) -> None:
-        """Write down what was spent without a hold: budgets that only tell count it too. Never waits, never raises."""
+        """Write down what was spent without a hold: budgets that only tell count it too. Never waits, never raises.
+
+        While the server is away it is kept and written later; what is more than can be kept is lost, and told.
+        """
+        if self._waiting + len(entries) > _CAPACITY:
+            self._lost(len(entries), "too many wait: the server is too slow or away")
+            return
+        self._waiting += len(entries)
         self.settle("", entries)
 
     async def every(self) -> Sequence[Budget]:
@@ -113,7 +127,7 @@ class Purse:
         given, balance, reached = await self._database.decide(
             lambda connection: office.give(connection, budget, gift, once), (budget.budget_id,)
         )
-        self._heed("", reached)
+        self._heed(reached)
         return given, balance
 
     async def balance(self, budget: Budget) -> Balance:
@@ -147,8 +161,16 @@ class Purse:
         for hold_id in forgotten:
             self.settle(hold_id, ())
 
-    def _heed(self, hold_id: str, reached: Sequence[Reached]) -> None:
-        self._held.pop(hold_id, None)
+    def _settled_by(self, job: "_Settle") -> None:
+        if not job.hold_id:
+            self._waiting -= len(job.entries)
+        if job.fault is None:
+            self._held.pop(job.hold_id, None)
+            self._heed(job.reached)
+        else:
+            self._lost(len(job.entries), f"the server cannot hold them ({type(job.fault).__name__})")
+
+    def _heed(self, reached: Sequence[Reached]) -> None:
         self._settled()
         if reached:
             self._tell(reached)
@@ -157,26 +179,27 @@ class Purse:
 class _Settle:
     """The job of settling."""
 
-    def __init__(
-        self, hold_id: str, entries: Sequence[Entry], held: Collection[str], told: Callable[[str, Sequence[Reached]], None]
-    ) -> None:
-        self._hold_id = hold_id
-        self._entries = entries
-        self._held = held
-        self._told = told
-        self._reached: Sequence[Reached] = ()
+    def __init__(self, hold_id: str, entries: Sequence[Entry], held: Collection[str], ended: Callable[["_Settle"], None]) -> None:
+        self.hold_id = hold_id
+        self.entries = entries
         self.budgets: Collection[str] = {*held, *(budget_id for entry in entries for budget_id in entry.budgets)}
+        self.reached: Sequence[Reached] = ()
+        self.fault: Exception | None = None
+        self._held = held
+        self._ended = ended
 
     async def run(self, connection: AsyncConnection) -> None:
         """See Job."""
-        self._reached = await spending.settle(connection, self._hold_id, self._entries, self._held)
+        self.reached = await spending.settle(connection, self.hold_id, self.entries, self._held)
 
     def done(self) -> None:
         """See Job."""
-        self._told(self._hold_id, self._reached)
+        self._ended(self)
 
     def failed(self, error: Exception) -> None:
         """See Job. The hold stays until its owner is dead, and is counted as spent then."""
+        self.fault = error
+        self._ended(self)
 
 
 async def _swept(connection: AsyncConnection, orphan: spending.Orphan) -> Sequence[Reached]:

@@ -19,7 +19,7 @@ class Vault:
         """`owner` names this process, and no other ever."""
         self._ears = ears
         self._database = Database(settings, clock, ears.changed)
-        self.purse = Purse(self._database, owner, tell=ears.reached, settled=ears.settled, lease_s=lease_s)
+        self.purse = Purse(self._database, owner, tell=ears.reached, settled=ears.settled, lost=ears.lost, lease_s=lease_s)
         self.ledger = Ledger(self._database, ears.lost)
 
     def usage(self, settle: Callable[[], None]) -> None:

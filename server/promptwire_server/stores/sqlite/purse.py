@@ -17,13 +17,16 @@ from promptwire_server.stores.sqlite.database import Database
 
 _MOST_ADJUSTED: Final = 10 * MOST_NANO_USD  # all adjustments of a window together
 
+_CAPACITY: Final = 16_384  # rows without a hold that wait for a broken disk: about 20 MB
+
 Tell = Callable[[Sequence[Reached]], None]  # on the event loop; must not raise
+Lost = Callable[[int, str], None]  # rows, and why; on the event loop; must not raise
 
 
 class Purse:
     """Budgets of one file. Needs `tick` about once a second: it shows that this process lives, and takes in what others have changed."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it tells, and to whom, has defaults
         self,
         database: Database,
         owner: str,
@@ -31,6 +34,7 @@ class Purse:
         tell: Tell = lambda reached: None,  # noqa: ARG005 - a Tell's shape
         settled: Callable[[], None] = lambda: None,
         *,
+        lost: Lost = lambda count, why: None,  # noqa: ARG005 - a Lost's shape
         keep_rows: bool = True,
         lease_s: float = 15.0,
     ) -> None:
@@ -43,6 +47,8 @@ class Purse:
         self._now_us = now_us
         self._tell = tell
         self._settled = settled
+        self._lost = lost
+        self._waiting = 0  # rows without a hold
         self._keep_rows = keep_rows
         self._lease_us = int(lease_s * 1e6)
         self._shown_us = 0  # when this process last showed that it lives
@@ -79,7 +85,14 @@ class Purse:
         self._post(hold_id, entries)
 
     def spend(self, entries: Sequence[Entry]) -> None:
-        """Write down what was spent without a hold: budgets that only tell count it too. Never waits, never raises."""
+        """Write down what was spent without a hold: budgets that only tell count it too. Never waits, never raises.
+
+        While the disk is broken it is kept and written later; what is more than can be kept is lost, and told.
+        """
+        if self._waiting + len(entries) > _CAPACITY:
+            self._lost(len(entries), "too many wait: the disk is too slow or broken")
+            return
+        self._waiting += len(entries)
         self._post("", entries)
 
     async def every(self) -> Sequence[Budget]:
@@ -143,9 +156,16 @@ class Purse:
 
     def _post(self, hold_id: str, entries: Sequence[Entry]) -> None:
         loop = asyncio.get_running_loop()
-        self._database.post(
-            _Settle(hold_id, entries, self._now_us, lambda reached: loop.call_soon_threadsafe(self._heed, reached)), urgent=bool(hold_id)
-        )
+        job = _Settle(hold_id, entries, self._now_us, lambda job: loop.call_soon_threadsafe(self._settled_by, job))
+        self._database.post(job, urgent=bool(hold_id))
+
+    def _settled_by(self, job: "_Settle") -> None:
+        if not job.hold_id:
+            self._waiting -= len(job.entries)
+        if job.fault is None:
+            self._heed(job.reached)
+        else:
+            self._lost(len(job.entries), f"the file cannot hold them ({type(job.fault).__name__})")
 
     def _heed(self, reached: Sequence[Reached]) -> None:
         self._settled()
@@ -188,26 +208,27 @@ def _give(connection: apsw.Connection, budget: Budget, gift: Gift, once: Once, n
 class _Settle:
     """The job of settling."""
 
-    def __init__(
-        self, hold_id: str, entries: Sequence[Entry], now_us: Callable[[], int], told: Callable[[Sequence[Reached]], object]
-    ) -> None:
-        self._hold_id = hold_id
-        self._entries = entries
+    def __init__(self, hold_id: str, entries: Sequence[Entry], now_us: Callable[[], int], ended: Callable[["_Settle"], object]) -> None:
+        self.hold_id = hold_id
+        self.entries = entries
+        self.reached: Sequence[Reached] = ()
+        self.fault: Exception | None = None
         self._now_us = now_us
-        self._told = told
-        self._reached: Sequence[Reached] = ()
+        self._ended = ended
 
     def run(self, connection: apsw.Connection) -> None:
         """See Job."""
-        self._reached = spending.settle(connection, self._hold_id, self._entries, self._now_us())
+        self.reached = spending.settle(connection, self.hold_id, self.entries, self._now_us())
 
     def done(self) -> None:
         """See Job."""
         with suppress(RuntimeError):  # of an event loop that is closed: at the very end nobody is told
-            self._told(self._reached)
+            self._ended(self)
 
     def failed(self, error: Exception) -> None:
         """See Job. The hold stays until its owner is dead, and is counted as spent then."""
+        self.fault = error
+        self.done()
 
 
 class _Release:

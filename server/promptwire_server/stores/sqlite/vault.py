@@ -27,6 +27,7 @@ class Vault:
             lambda: int(clock.time() * 1e6),
             tell=ears.reached,
             settled=ears.settled,
+            lost=ears.lost,
             keep_rows=file is not None,
             lease_s=lease_s,
         )
