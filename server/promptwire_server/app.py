@@ -46,6 +46,7 @@ from promptwire_server.convert import (
 from promptwire_server.core.call import ANONYMOUS, Target
 from promptwire_server.core.clock import Chance, Clock, SystemClock
 from promptwire_server.core.ids import Ids
+from promptwire_server.exchequer import Exchequer
 from promptwire_server.gateway import Gateway, Lasting, Switch, new_breakers
 from promptwire_server.http.metrics import Exposition
 from promptwire_server.layers import names
@@ -116,6 +117,9 @@ class Application:
         self._treasury = Treasury(
             partial(vault, settings, self._instance_id, clock), payment_settings(settings), clock=clock, later=later, log=lines.write_masked
         )
+        self._exchequer = Exchequer(self._treasury.purse, clock=clock, chance=chance, ids=self._ids, log=lines.write_masked)
+        self._treasury.on_reached(self._exchequer.hear)
+        self.metrics.registry.register(self._exchequer)
         self._tally = Tally(self.metrics, lines.write_all, later, self._treasury.journal.write)
         self._sharing = Sharing(settings, clock, chance, lines.write_masked)
         self.metrics.registry.register(self._sharing)
@@ -158,6 +162,7 @@ class Application:
         """Bind every port and answer. Raises RuntimeError or OSError naming the address when one is taken."""
         await self._sharing.check()
         await self._treasury.start()
+        await self._exchequer.apply(self._settings)
         self._sameness.start()
         await self._office.start()
         await self._switch.gateway.learn()
@@ -179,6 +184,7 @@ class Application:
         custody = await asyncio.to_thread(fetched, settings)
         gateway = Gateway(settings, self._lasting)
         await gateway.learn()
+        await self._exchequer.apply(settings)
         named = named_targets(settings)
         self._lasting.roster.name(settings.providers, named)
         self._lasting.breakers.name(named, breaker_settings(settings))
@@ -206,6 +212,7 @@ class Application:
         await self._sameness.aclose()
         await self._caching.aclose()
         await self._sharing.aclose()
+        await self._exchequer.aclose()
         await self._treasury.stop()
 
     def ports(self) -> dict[str, int]:
@@ -298,7 +305,7 @@ class Application:
             self.metrics.rpc_finished(rpc if rpc in _RPCS else names.OTHER_RPC, code, reason)
 
     def _known_to_budgets(self) -> Known:
-        return Known(providers=self._settings.providers)
+        return Known(self._settings.providers, self._exchequer.channels)
 
     def _audit(self, event: str, fields: Mapping[str, str]) -> None:
         self._lines.write_masked("info", event, fields)

@@ -70,6 +70,7 @@ class Treasury:
         self._clock = clock
         self._log = log
         self._lost = 0
+        self._hear: Callable[[Reached], None] = lambda _: None
         self.waiters = Waiters()
         self._vault = vault(Ears(self._tell, self.waiters.call, self._report, self._report_lost, self._changed))
         self.purse = self._vault.purse
@@ -96,6 +97,10 @@ class Treasury:
             await asyncio.gather(self._ticking, return_exceptions=True)
         self.recorder.settle()
         await self._vault.aclose()
+
+    def on_reached(self, hear: Callable[[Reached], None]) -> None:
+        """Also tell this of budgets that come to their thresholds."""
+        self._hear = hear
 
     def bursar(self, ids: Ids) -> Bursar:
         """For who may see and change budgets."""
@@ -124,6 +129,7 @@ class Treasury:
 
     def _tell(self, reached: Sequence[Reached]) -> None:
         for each in reached:
+            self._hear(each)
             self._log(
                 "warning",
                 names.BUDGET_REACHED,

@@ -4,6 +4,7 @@ import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from promptwire_server.config.budgets import budget_faults
 from promptwire_server.config.credentials import LOGINS, credentials
 from promptwire_server.config.fault import dotted
 from promptwire_server.config.limits import limit_faults
@@ -176,6 +177,13 @@ def too_short(length: int) -> str:
 
 
 # The sections that a check reads, and the check: it is left out when one of them is broken already.
+def budgets_hold(file: File) -> Iterator[Finding]:
+    """Budgets tell somebody who is there, and are kept in one place."""
+    yield from budget_faults(file.budgets, file.alerts)
+    if file.budgets and not file.usage.journal and file.server.workers > 1:
+        yield ("budgets",), "each worker would keep them by itself, and spend all of them; set usage.journal: true, or server.workers: 1"
+
+
 CHECKS: tuple[tuple[frozenset[str], Check], ...] = (
     (frozenset({"server"}), tls_pair),
     (frozenset({"server", "providers", "secrets"}), files_exist),
@@ -193,6 +201,7 @@ CHECKS: tuple[tuple[frozenset[str], Check], ...] = (
     (frozenset({"secrets", "auth", "providers"}), vault_opens),
     (frozenset({"resilience"}), times_fit),
     (frozenset({"limits"}), limits_fit),
+    (frozenset({"budgets", "alerts", "server", "usage"}), budgets_hold),
     (frozenset({"cache", "stores"}), cache_has_its_store),
 )
 

@@ -54,6 +54,8 @@ class Completion:
             secrets=self._file.secrets,
             dedup=self._file.dedup,
             idempotency=self._file.idempotency,
+            budgets=dict(self._file.budgets),
+            alerts=self._file.alerts,
             holds=self._file.holds,
             usage=self._file.usage,
             model_facts=dict(self._file.model_facts),

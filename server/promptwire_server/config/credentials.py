@@ -36,7 +36,7 @@ class Kept:
 
 def kept(settings: Settings) -> list[Kept]:
     """Every secret of the settings that is kept elsewhere: by reference, or in a file."""
-    found = credentials({"auth": settings.auth, "providers": settings.providers, "stores": settings.stores})
+    found = credentials({"auth": settings.auth, "providers": settings.providers, "stores": settings.stores, "alerts": settings.alerts})
     return [Kept(path, credential, _origin(path, settings.origins)) for path, credential in found]
 
 

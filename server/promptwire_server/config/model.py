@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from promptwire_server.config.admission import Admission, Tenant
+from promptwire_server.config.budgets import Alerts, Budget
 from promptwire_server.config.limits import Limit
 from promptwire_server.config.model_facts import ModelFacts, ModelName
 from promptwire_server.config.money import Holds
@@ -275,6 +276,14 @@ class File(Section):
     cache: Cache = Field(Cache.model_validate({}), description="Whether the same question is answered with what was answered before.")
     dedup: Dedup = Field(Dedup.model_validate({}), description="Whether identical questions under way are asked once.")
     idempotency: Idempotency = Field(Idempotency.model_validate({}), description="How requests with a request_id are answered once.")
+    budgets: dict[Name, Budget] = Field(
+        default_factory=dict,
+        description="Limits of what may be spent, by name. Whoever may make budgets by the admin service cannot change these.",
+        examples=[
+            {"everything": {"limit_usd": "500.00", "alerts": [50, 80, 100]}, "shop": {"tenant": "shop", "window": "day", "limit_usd": "20"}}
+        ],
+    )
+    alerts: Alerts = Field(Alerts.model_validate({}), description="Who is told when budgets come to their thresholds.")
     holds: Holds = Field(Holds.model_validate({}), description="How money is set aside for calls that hard budgets count.")
     usage: Usage = Field(Usage.model_validate({}), description="What is written down about every attempt.")
     logs: Logs = Field(Logs.model_validate({}), description="What is written to standard error.")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from promptwire_server.config.admission import Tenant
+from promptwire_server.config.budgets import Alerts, Budget
 from promptwire_server.config.limits import Limit
 from promptwire_server.config.model import Auth, Cache, Logs, Server, Usage
 from promptwire_server.config.model_facts import ModelFacts
@@ -46,6 +47,8 @@ class Settings:
     cache: Cache = field(default_factory=lambda: Cache.model_validate({}))
     dedup: Dedup = field(default_factory=lambda: Dedup.model_validate({}))
     idempotency: Idempotency = field(default_factory=lambda: Idempotency.model_validate({}))
+    budgets: Mapping[str, Budget] = field(default_factory=dict)
+    alerts: Alerts = field(default_factory=lambda: Alerts.model_validate({}))
     holds: Holds = field(default_factory=lambda: Holds.model_validate({}))
     usage: Usage = field(default_factory=lambda: Usage.model_validate({}))
     tenants: Mapping[str, Tenant] = field(default_factory=dict)

@@ -26,6 +26,8 @@ def dump(settings: Settings) -> str:
         cache=settings.cache,
         dedup=settings.dedup,
         idempotency=settings.idempotency,
+        budgets=dict(settings.budgets),
+        alerts=settings.alerts,
         holds=settings.holds,
         usage=settings.usage,
         logs=settings.logs,

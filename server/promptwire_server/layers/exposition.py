@@ -10,7 +10,7 @@ from promptwire_server.layers import names
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 # Of several processes these are not added up: they tell of the program or the machine, of the worst process, or of the oldest.
-_LARGEST = frozenset({"python_info", "process_max_fds", names.BREAKER_STATE})
+_LARGEST = frozenset({"python_info", "process_max_fds", names.BREAKER_STATE, names.BUDGET_LIMIT, names.BUDGET_SPENT, names.BUDGET_HELD})
 _SMALLEST = frozenset({"process_start_time_seconds", names.STORE_UP})
 _TYPES = {"unknown": "untyped", "info": "gauge", "stateset": "gauge", "gaugehistogram": "histogram"}
 _LabelSet = tuple[tuple[str, str], ...]
