@@ -149,7 +149,9 @@ class Metrics(Collector):
     def collect(self) -> Iterator[Metric]:
         """What Prometheus reads."""
         yield self._requests_family()
-        yield GaugeMetricFamily(names.CHATS_IN_FLIGHT, "Questions to models under way, for words or vectors, steps of chains included.", self.in_flight)
+        yield GaugeMetricFamily(
+            names.CHATS_IN_FLIGHT, "Questions to models under way, for words or vectors, steps of chains included.", self.in_flight
+        )
         yield self._chats_family()
         yield self._embeds_family()
         yield self._histogram(names.CHAT_DURATION, "From the arrival of a question to the end of its answer.", "duration")
