@@ -18,6 +18,11 @@ Changed = Callable[[bool, str], None]  # whether the server is there, and why no
 
 _BATCH: Final = 64  # jobs of one transaction, which keeps the budgets of all of them from other replicas
 _RETRY_S: Final = 1.0
+# What is confirmed is kept, also by a server that is set to lose it; and a replica that stands still keeps no budgets locked.
+_SESSION: Final = """
+SELECT set_config('idle_in_transaction_session_timeout', '5s', false),
+    CASE current_setting('synchronous_commit') WHEN 'off' THEN set_config('synchronous_commit', 'on', false) END
+"""
 # What is wrong with a job rather than with the server.
 _OF_THE_JOB: Final = (psycopg.DataError, psycopg.IntegrityError)
 
@@ -120,7 +125,10 @@ class Database:
             async with asyncio.timeout(timeout_s):
                 return await decision.future
         except TimeoutError:
-            raise StoreDown(f"{NAME}: no answer within {timeout_s:g} s") from None
+            late = f"no answer within {timeout_s:g} s"
+            if self._begun_s is not None:  # how that ends will tell that the server is back
+                self._tell(late)
+            raise StoreDown(f"{NAME}: {late}") from None
 
     async def close(self, timeout_s: float = 5.0) -> int:
         """Write what waits, and stop; how many jobs were not done by then."""
@@ -206,10 +214,7 @@ class Database:
             tcp_user_timeout=10_000,
         )
         try:
-            # Of a server that is set to lose what it has confirmed, not these.
-            await connection.execute(
-                "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
-            )
+            await connection.execute(_SESSION)
             await migrate(connection)
         except BaseException:
             connection.pgconn.finish()
