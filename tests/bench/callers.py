@@ -22,6 +22,7 @@ from promptwire.v1.chat_service_pb2_grpc import ChatServiceStub
 
 _CONNECTIONS = 8  # each takes a hundred calls at once
 _OPTIONS = [("grpc.enable_retries", 0), ("grpc.use_local_subchannel_pool", 1)]
+_MOST_LATE_S = 0.02
 _LATEST_S = 60.0  # beyond the plan's end, for a process to give its results
 
 
@@ -65,6 +66,12 @@ class _Callers:
         self._stubs = [ChatServiceStub(channel) for channel in channels]
         self._began_s = time.perf_counter()
         self._calls = 0
+        self._late_s: list[float] = []
+
+    @property
+    def late_s(self) -> float:
+        """How much later than they should these callers themselves came, but for one in a hundred: the machine was busy otherwise."""
+        return sorted(self._late_s)[int(0.99 * len(self._late_s))] if self._late_s else 0.0
 
     async def come(self, crowd: Crowd, tasks: asyncio.TaskGroup) -> None:
         """All calls of a crowd."""
@@ -78,6 +85,7 @@ class _Callers:
         while next_s < crowd.after_s + crowd.seconds:
             next_s += chance.expovariate(crowd.rate)
             await asyncio.sleep(self._began_s + next_s - time.perf_counter())
+            self._late_s.append(time.perf_counter() - self._began_s - next_s)
             tasks.create_task(self._ask(crowd))
 
     async def _stay(self, crowd: Crowd) -> None:
@@ -104,6 +112,8 @@ async def _run(plan: Any) -> list[tuple[str, float, float, str]]:
             tasks.create_task(callers.come(Crowd(**crowd), tasks))
     for channel in channels:
         await channel.close()
+    if callers.late_s > _MOST_LATE_S:
+        print(f"  the machine is busy: callers came {callers.late_s * 1000:.0f} ms late themselves, p99", file=sys.stderr)
     return callers.ended
 
 
