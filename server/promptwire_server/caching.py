@@ -20,11 +20,13 @@ from promptwire_server.layers.cache.cache import Cache
 from promptwire_server.layers.cache.counts import Counts
 from promptwire_server.layers.cache.gauges import CacheGauges
 from promptwire_server.layers.cache.refresh import Refresher
+from promptwire_server.layers.cache.similar import Similar, SimilarSettings
 from promptwire_server.providers import custom, registry, script
 from promptwire_server.providers.settings import HttpSettings
 from promptwire_server.rpc.cache import Audit, CacheService
 from promptwire_server.stores import memory
 from promptwire_server.stores.near import NearAnswers
+from promptwire_server.stores.vectors import Vectors
 
 if TYPE_CHECKING:
     from promptwire_server.stores.redis import answers as redis_answers
@@ -50,6 +52,7 @@ class Caching(Collector):
         self._near = memory.Answers(clock=clock, max_bytes=settings.cache.max_bytes, dropped=self.counts.dropped)
         self._far = None if redis is None or settings.cache.store == "memory" else redis.answers()
         self.store = self._store(settings.cache.store, self._far)
+        self._vectors = Vectors(settings.cache.similar.max_bytes)
         self._gauges = CacheGauges(self.counts, lambda: (len(self._near), self._near.size_bytes), self._lost)
 
     def service(self, instance_id: str, audit: Audit) -> CacheService:
@@ -65,8 +68,10 @@ class Caching(Collector):
         if self._far is not None:
             await self._far.aclose()
 
-    def layer(self, settings: Settings, aliases: Mapping[str, Alias], inner: Handler, again: Handler) -> tuple[Cache, Refresher]:
-        """The layer of one configuration; `again`: where answers past their time are fetched anew."""
+    def layer(
+        self, settings: Settings, aliases: Mapping[str, Alias], inner: Handler, *, again: Handler, embed: Handler
+    ) -> tuple[Cache, Refresher]:
+        """The layer of one configuration; `again`: where answers past their time are fetched anew; `embed`: where vectors come from."""
         refresher = Refresher(again, clock=self._clock, ids=self._ids, longest_s=settings.server.max_call_duration_s)
         cache = Cache(
             inner,
@@ -75,8 +80,16 @@ class Caching(Collector):
             aims=Aims(aliases, settings.default_model, told(settings)),
             counts=self.counts,
             refresher=refresher,
+            similar=self._similar(settings, embed),
         )
         return cache, refresher
+
+    def _similar(self, settings: Settings, embed: Handler) -> Similar | None:
+        section = settings.cache.similar
+        if section.model is None:
+            return None
+        wanted = SimilarSettings(section.model, section.min_similarity, section.timeout_s, section.dimensions or 0)
+        return Similar(embed, self._vectors, wanted, self._clock)
 
     def _store(self, wanted: str, far: "redis_answers.Answers | None") -> "memory.Answers | NearAnswers | redis_answers.Answers":
         if far is None:  # the configuration is checked before

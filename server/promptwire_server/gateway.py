@@ -160,7 +160,7 @@ class Gateway:
                 # Before anything is looked up or counted elsewhere: a caller's limits count answers from the cache, too.
                 *self._limiting(),
                 # Before whatever costs something.
-                self._cached,
+                lambda inner: self._cached(inner, router),
                 # Within the cache, so that an answer put together from two streams counts as one.
                 Restart,
                 # Within restarts, since each caller has its own wish for what happens to a stream that breaks.
@@ -169,10 +169,12 @@ class Gateway:
             router,  # innermost: attempt after attempt, at one target or the next
         )
 
-    def _cached(self, inner: Handler) -> Handler:
-        lasting = self._lasting
+    def _cached(self, inner: Handler, router: Router) -> Handler:
+        """The cache. What it asks by itself is part of a call that has been let in: it takes no further place."""
+        lasting, settings = self._lasting, self._settings
         again = Observe(inner, tally=lasting.tally, clock=lasting.clock, event=names.REFRESH_FINISHED)
-        cache, self._refresher = lasting.caching.layer(self._settings, planned_aliases(self._settings), inner, again)
+        embed = Observe(router, tally=lasting.tally, clock=lasting.clock, event=names.EMBED_FINISHED)
+        cache, self._refresher = lasting.caching.layer(settings, planned_aliases(settings), inner, again=again, embed=embed)
         return cache
 
     def _deduped(self, inner: Handler) -> Handler:

@@ -127,9 +127,11 @@ class Completion:
     def _check_targets(self, providers: Mapping[str, Provider]) -> None:
         for path, problem in check_aliases(self._file.models, lambda model: _problem(model, providers, {})):
             self._fault(self._as_written(("models", *path)), problem)
-        chosen = self._file.default_model
-        if chosen and (problem := _problem(chosen, providers, self._file.models)):
-            self._fault(("default_model",), problem)
+        named: dict[KeyPath, str | None] = {("default_model",): self._file.default_model}
+        named["cache", "similar", "model"] = self._file.cache.similar.model
+        for path, model in named.items():
+            if model and (problem := _problem(model, providers, self._file.models)):
+                self._fault(path, problem)
 
     def _as_written(self, path: KeyPath) -> KeyPath:
         """The path without what a short form leaves out: `fast: openai/gpt-4o-mini` has no `targets`, nor has a list of models."""

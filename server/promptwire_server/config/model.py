@@ -16,6 +16,7 @@ from promptwire_server.config.routing import Alias, AliasTarget, as_alias
 from promptwire_server.config.sameness import Dedup, Idempotency
 from promptwire_server.config.secret_stores import Secrets
 from promptwire_server.config.section import Bytes, Listen, Name, Seconds, SecretText, Section
+from promptwire_server.config.similar import Similar
 from promptwire_server.config.stores import Stores
 from promptwire_server.config.units import Address
 
@@ -212,6 +213,7 @@ class Cache(Section):
         description="Whether answers are kept that call tools. They come again with the same ids.",
         examples=[False],
     )
+    similar: Similar = Field(Similar.model_validate({}), description="Whether answers to similar questions may do.")
 
 
 class Usage(Section):

@@ -17,6 +17,7 @@ from promptwire_server.layers.cache.aim import Aim, Aims
 from promptwire_server.layers.cache.counts import Counts
 from promptwire_server.layers.cache.key import key_of
 from promptwire_server.layers.cache.refresh import Refresher
+from promptwire_server.layers.cache.similar import Similar, Spot
 from promptwire_server.layers.cache.worth import answered_by, as_served, worth_keeping
 
 Mode = pb.CacheSettings.Mode
@@ -62,14 +63,16 @@ class Cache:
         aims: Aims,
         counts: Counts,
         refresher: Refresher | None = None,
+        similar: Similar | None = None,
     ) -> None:
-        """Without a refresher no answer is served behind its ttl."""
+        """Without a refresher no answer is served behind its ttl; without `similar`, only those to the very same question."""
         self._inner = inner
         self._store = store
         self._settings = settings
         self._aims = aims
         self._counts = counts
         self._refresher = refresher
+        self._similar = similar
         self._idle = settings.mode == _BYPASS
 
     async def __call__(self, call: Call) -> Reply:
@@ -92,28 +95,46 @@ class Cache:
                 answer = self._served(call, key, aim, mode, kept, age_s)
                 if answer is not None:
                     return Reply.whole(answer)
-        return await self._ask(call, key, aim, mode)
+        if self._similar is None or not request.cache.HasField("min_similarity"):
+            return await self._ask(call, key, aim, mode)
+        spot = await self._similar.spot(call, self._settings.default_model, aim.scope)
+        answer = await self._alike(self._similar, call, spot) if spot is not None and mode in _READ else None
+        return Reply.whole(answer) if answer is not None else await self._ask(call, key, aim, mode, spot)
 
     def _mode(self, wishes: pb.CacheSettings) -> int:
-        if wishes.HasField("min_similarity"):
+        if self._similar is None and wishes.HasField("min_similarity"):
             raise InvalidRequest.at("cache.min_similarity", "is not available: this server's cache is exact; leave it out")
         return wishes.mode or self._settings.mode
 
+    async def _alike(self, similar: Similar, call: Call, spot: Spot) -> pb.ChatResponse | None:
+        """The answer to the nearest question that is near enough, with its distance; None where there is none."""
+        tenant, found = call.principal.tenant, similar.nearest(call, spot)
+        if found is None:
+            return None
+        key, similarity = found
+        there = await self._store.get(tenant, key)
+        if there is None:
+            similar.forget(tenant, spot, key)
+            return None
+        kept, age_s = there
+        return None if age_s >= kept.ttl_s or _too_old(call, age_s) else self._opened(call, kept, age_s, similarity)
+
     def _served(self, call: Call, key: str, aim: Aim, mode: int, kept: Kept, age_s: float) -> pb.ChatResponse | None:
         """What was kept, as this caller gets it; None where it will not do."""
-        wishes = call.request.cache
-        if wishes.HasField("max_age") and age_s > _seconds(wishes.max_age):
+        if _too_old(call, age_s) or (age_s >= kept.ttl_s and not self._renewed(call, key, aim, mode)):
             return None
-        stale = age_s >= kept.ttl_s
-        if stale and not self._renewed(call, key, aim, mode):
-            return None
+        return self._opened(call, kept, age_s)
+
+    def _opened(self, call: Call, kept: Kept, age_s: float, similarity: float | None = None) -> pb.ChatResponse | None:
         try:
             answer = pb.ChatResponse.FromString(kept.answer)  # a message of its own for each call
         except DecodeError:
             return None  # a store that others write to may hold anything
         hit = answer.cache_hit
-        if stale:
+        if age_s >= kept.ttl_s:
             hit.stale = True
+        if similarity is not None:
+            hit.similarity = similarity
         age, whole_s = hit.age, int(age_s)
         age.seconds, age.nanos = whole_s, int((age_s - whole_s) * 1e9)
         self._counts.hit(call.principal.tenant, kept.model, answer)
@@ -125,7 +146,7 @@ class Cache:
             return False
         return self._refresher.start(call, key, partial(self._keep, key=key, aim=aim))
 
-    async def _ask(self, call: Call, key: str, aim: Aim, mode: int) -> Reply:
+    async def _ask(self, call: Call, key: str, aim: Aim, mode: int, spot: Spot | None = None) -> Reply:
         missed = mode in _READ
         try:
             reply = await self._inner(call)
@@ -137,10 +158,10 @@ class Cache:
         if missed:
             reply.on_done(partial(self._counts.missed, call))
         if mode in _WRITE:
-            reply.on_done(partial(self._keep, call, key=key, aim=aim))
+            reply.on_done(partial(self._keep, call, key=key, aim=aim, spot=spot))
         return reply
 
-    def _keep(self, call: Call, ending: Ending, *, key: str, aim: Aim) -> None:
+    def _keep(self, call: Call, ending: Ending, *, key: str, aim: Aim, spot: Spot | None = None) -> None:
         answer = ending.response
         if answer is None or not worth_keeping(call, answer, aim, tool_calls=self._settings.tool_calls):
             return
@@ -152,6 +173,8 @@ class Cache:
         model = str(answered_by(call, answer))
         self._store.put(call.principal.tenant, key, Kept(data, model, wishes.namespace, min(ttl_s, _LONGEST_TTL_S), self._settings.stale_s))
         self._counts.wrote(call.principal.tenant, model)
+        if self._similar is not None and spot is not None:
+            self._similar.add(call.principal.tenant, spot, key)
 
 
 class _Label:
@@ -170,6 +193,12 @@ class _Label:
 
     def complete(self, response: pb.ChatResponse) -> None:
         response.cache_key = self._key
+
+
+def _too_old(call: Call, age_s: float) -> bool:
+    """Older than the caller takes."""
+    wishes = call.request.cache
+    return wishes.HasField("max_age") and age_s > _seconds(wishes.max_age)
 
 
 def _seconds(duration: Duration) -> float:
