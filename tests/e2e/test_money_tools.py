@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from promptwire import SyncPromptwire, errors
+from promptwire.admin import v1 as admin
 from tests.e2e import process
 from tests.e2e.conftest import Serve
 from tests.e2e.process import Config, Server
@@ -120,6 +122,28 @@ def test_the_ledger_is_written_out_and_gone_on_with(tool: Tool, tmp_path: Path) 
     ] * 3
     rest = tool.run("usage", "export", "--json", "--after", lines[1]["entry_id"])
     assert [json.loads(line)["entry_id"] for line in rest.stdout.splitlines()] == [lines[2]["entry_id"]]
+
+
+def test_the_sync_client_does_the_same(serve: Serve, config: Config) -> None:
+    server = serve(config)
+    window = admin.BudgetWindow(rolling=admin.RollingWindow(duration={"seconds": 3600}))
+    budget = admin.Budget(budget_id="b", scope={}, limit_nano_usd=10, window=window, enforcement=admin.BUDGET_ENFORCEMENT_SOFT)
+    with SyncPromptwire(server.target, api_key=OPERATOR) as client:
+        made = client.admin.create_budget(budget, request_id="same")
+        assert client.admin.create_budget(budget, request_id="same") == made == client.admin.get_budget("b")
+        with pytest.raises(errors.Conflict, match="ALREADY_EXISTS"):
+            client.admin.create_budget(budget)
+        with pytest.raises(errors.Conflict, match="ETAG_MISMATCH"):
+            client.admin.update_budget(budget, ["limit_nano_usd"], etag="other")
+        for _ in range(2):
+            given = client.admin.adjust_budget("b", 5, reason="a test", request_id="once")
+        assert (given.status.remaining_nano_usd, client.admin.budget_status("b").adjusted_nano_usd) == (15, 5)
+        client.chat("hi")
+        assert client.admin.query_usage(admin.QueryUsageRequest()).total.entry_count == 1
+        kinds = [entry.kind for entry in client.admin.export_usage(admin.ExportUsageRequest())]
+        assert kinds == [admin.LEDGER_ENTRY_KIND_ADJUSTMENT, admin.LEDGER_ENTRY_KIND_ATTEMPT]
+        client.admin.delete_budget("b")
+        assert client.admin.list_budgets() == []
 
 
 def test_on_several_workers_a_budget_is_there_at_once(serve: Serve, config: Config, tmp_path: Path) -> None:

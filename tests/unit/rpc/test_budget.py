@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
@@ -304,7 +305,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("fields", "path"), WRONG)
-async def test_every_wrong_field_is_named(office: Office, fields: dict[str, object], path: str) -> None:
+async def test_every_wrong_field_is_named(office: Office, fields: dict[str, Any], path: str) -> None:
     with pytest.raises(InvalidRequest) as raised:
         await office.create(**fields)
     assert [violation.field for violation in raised.value.violations] == [path]

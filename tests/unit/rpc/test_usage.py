@@ -1,10 +1,11 @@
 """UsageService over a real ledger: sums that are exact, by every grouping, page by page, for nobody but who may see them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from random import Random
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -132,17 +133,18 @@ class World:
     def question(self) -> admin.QueryUsageRequest:
         random = self.random
         start_us, end_us = sorted({self.moment(), self.moment() + 1})[:2] if random.random() < 0.5 else (BEGINS[0], NOW_US)
-        return admin.QueryUsageRequest(
-            start_time=at(start_us),
-            end_time=at(max(end_us, start_us + 1)),
-            bucket=random.choice(BUCKETS),
-            time_zone=random.choice(ZONES),
-            group_by=random.sample(range(1, 8), random.randrange(4)),
-            group_by_label_keys=random.sample(["team", 'o"dd', "$.x", "none"], random.randrange(3)),
-            filter=self.filter() if random.random() < 0.5 else admin.UsageFilter(),
-            order=random.choice(admin.UsageOrder.values()),
-            page_size=random.randrange(1, 8),
-        )
+        chosen: dict[str, Any] = {
+            "start_time": at(start_us),
+            "end_time": at(max(end_us, start_us + 1)),
+            "bucket": random.choice(BUCKETS),
+            "time_zone": random.choice(ZONES),
+            "group_by": random.sample(range(1, 8), random.randrange(4)),
+            "group_by_label_keys": random.sample(["team", 'o"dd', "$.x", "none"], random.randrange(3)),
+            "filter": self.filter() if random.random() < 0.5 else admin.UsageFilter(),
+            "order": random.choice(admin.UsageOrder.values()),
+            "page_size": random.randrange(1, 8),
+        }
+        return admin.QueryUsageRequest(**chosen)
 
     def filter(self) -> admin.UsageFilter:
         random = self.random
@@ -150,12 +152,13 @@ class World:
             tenants=random.sample(["shop", "search"], random.randrange(3)),
             models=random.sample(WORDS, random.choice([0, 0, 2, 4])),
             chain_names=random.sample(WORDS, random.choice([0, 0, 4])),
-            served_from=random.sample([1, 2, 3, 4], random.choice([0, 0, 3])),
+            served_from=random.sample(SERVED, random.choice([0, 0, 3])),
             labels=self.tags() if random.random() < 0.3 else {},
         )
 
 
-KEYS = {
+SERVED = [name for name, value in pb.ServedFrom.items() if value]
+KEYS: dict[int, Callable[[admin.UsageRow], float]] = {
     admin.USAGE_ORDER_COST: lambda each: each.cost.total_nano_usd if each.cost.HasField("total_nano_usd") else float("-inf"),
     admin.USAGE_ORDER_TOKENS: lambda each: each.usage.input_tokens + each.usage.output_tokens,
     admin.USAGE_ORDER_ENTRIES: lambda each: each.entry_count,
@@ -184,8 +187,12 @@ async def compare(books: Books, entries: Sequence[Entry], question: admin.QueryU
         found += answer.rows
     assert first.total == total
     assert sorted(map(_text, found)) == sorted(map(_text, rows))
-    key = KEYS.get(question.order, lambda each: -each.start_time.ToMicroseconds())
+    key = KEYS.get(question.order, _newest)
     assert [key(each) for each in found] == sorted(map(key, rows), reverse=True)
+
+
+def _newest(row: admin.UsageRow) -> float:
+    return -row.start_time.ToMicroseconds()
 
 
 def _text(message: admin.UsageRow) -> bytes:
@@ -204,7 +211,7 @@ async def test_days_with_a_change_of_the_clock_have_23_and_25_hours(books: Books
 async def test_a_span_is_widened_to_whole_buckets(books: Books) -> None:
     noon = berlin("2023-11-10T12:00")
     await books.write([row(noon - 3 * 3_600_000_000), row(noon + 3 * 3_600_000_000), row(noon - DAY_US)])
-    question = {"start_time": at(noon - 60_000_000), "end_time": at(noon), "time_zone": "Europe/Berlin"}
+    question: dict[str, Any] = {"start_time": at(noon - 60_000_000), "end_time": at(noon), "time_zone": "Europe/Berlin"}
     assert (await books.query(**question)).total.entry_count == 0
     (found,) = (await books.query(**question, bucket=admin.USAGE_BUCKET_DAY)).rows
     assert (found.entry_count, found.start_time) == (2, at(berlin("2023-11-10")))
@@ -242,7 +249,8 @@ async def test_pages_tell_of_what_was_there_at_the_first(books: Books) -> None:
 async def test_a_token_of_another_question_is_refused(books: Books) -> None:
     await books.write([row(model=name) for name in "abc"])
     token = (await books.query(group_by=[admin.USAGE_DIMENSION_MODEL], page_size=1)).next_page_token
-    for fields in ({"page_token": token}, {"page_token": "rubbish"}, {"page_token": "MToyOjM="}):
+    bad: list[dict[str, Any]] = [{"page_token": token}, {"page_token": "rubbish"}, {"page_token": "MToyOjM="}]
+    for fields in bad:
         with pytest.raises(InvalidRequest, match="page_token"):
             await books.query(**fields)
 
@@ -280,7 +288,7 @@ async def test_a_tenant_sees_itself_whatever_it_asks_for(books: Books) -> None:
         ({"page_size": -1}, "page_size"),
     ],
 )
-async def test_every_wrong_field_is_named(books: Books, fields: dict[str, object], path: str) -> None:
+async def test_every_wrong_field_is_named(books: Books, fields: dict[str, Any], path: str) -> None:
     with pytest.raises(InvalidRequest) as raised:
         await books.query(**fields)
     assert [violation.field for violation in raised.value.violations] == [path]
@@ -289,7 +297,7 @@ async def test_every_wrong_field_is_named(books: Books, fields: dict[str, object
 @pytest.mark.parametrize(
     ("fields", "path"), [({"kinds": [0]}, "kinds[0]"), ({"after_entry_id": "x"}, "after_entry_id"), ({"page_size": -1}, "page_size")]
 )
-async def test_every_wrong_field_of_an_export_is_named(books: Books, fields: dict[str, object], path: str) -> None:
+async def test_every_wrong_field_of_an_export_is_named(books: Books, fields: dict[str, Any], path: str) -> None:
     with pytest.raises(InvalidRequest) as raised:
         await books.export(**fields)
     assert raised.value.violations[0].field == path
@@ -300,14 +308,16 @@ async def test_an_export_has_every_entry_as_it_was_written(books: Books) -> None
         kind=ATTEMPT, principal="p", api_key_id="k", provider="openai", model="m", model_asked="fast", rpc="promptwire.v1.ChatService/Chat",
         request_id="r", attempt=2, run_id="run", chain="c", chain_version=3, step_id="s", step_path="s[1]", batch_id="b", served_from=1,
         failure=FAILED, tokens=Tokens(*range(1, 11)), estimated=True, units={"searches": 2}, amounts=Amounts(7, 1, None, 0, 6),
-        price_source="book", latency_us=1_500_000, labels={"team": "é"}, budgets=("x", "y"), provider_request_id="v", trace_id="t", hold_id="h",
+        price_source="book",
+        latency_us=1_500_000, labels={"team": "é"}, budgets=("x", "y"), provider_request_id="v", trace_id="t", hold_id="h",
     )  # fmt: skip
     await books.write([whole, row(kind=CORRECTION, corrects=1), row(kind=ADJUSTMENT, adjustment_nano_usd=-5, cost=None)])
     first, second, third = await books.export()
     assert first == admin.LedgerEntry(
         entry_id="0000000000000001", kind=admin.LEDGER_ENTRY_KIND_ATTEMPT, create_time=at(NOW_US - 1), tenant="shop", principal="p",
         api_key_id="k", provider="openai", model="m", requested_model="fast", rpc="promptwire.v1.ChatService/Chat", request_id="r",
-        attempt=2, run_id="run", chain_name="c", chain_version=3, step_id="s", step_path="s[1]", batch_id="b", served_from=pb.SERVED_FROM_PROVIDER,
+        attempt=2,
+        run_id="run", chain_name="c", chain_version=3, step_id="s", step_path="s[1]", batch_id="b", served_from=pb.SERVED_FROM_PROVIDER,
         failure=pb.Failure.FromString(FAILED), labels={"team": "é"}, budget_ids=["x", "y"], provider_request_id="v", trace_id="t",
         usage=pb.Usage(
             input_tokens=1, output_tokens=2, cached_input_tokens=3, cache_write_5m_tokens=4, cache_write_1h_tokens=5, reasoning_tokens=6,
