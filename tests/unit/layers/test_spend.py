@@ -235,6 +235,15 @@ async def test_a_store_that_does_not_answer_closes_hard_budgets(till: Bank) -> N
     assert seen == []
 
 
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_guess_at_what_was_written_is_never_longer_than_what_was_asked_for(till: Bank, *, stream: bool) -> None:
+    await till.purse.put(of(1_000_000))
+    guess = pb.Usage(input_tokens=1, output_tokens=33, estimated=True)
+    with suppress(PromptwireError):
+        await ask(till, failing(UpstreamFailed("it broke"), guess), call(stream=stream))
+    assert await free(till) == 1_000_000 - 1000 - 10 * 2000
+
+
 async def kept(batches: AsyncIterator[Batch], seen: list[Batch]) -> AsyncIterator[Batch]:
     async for batch in batches:
         seen.append(batch)
