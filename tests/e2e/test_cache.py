@@ -222,6 +222,33 @@ async def test_tenants_see_and_drop_their_own_answers_and_operators_all(
     assert (line["principal"], line["tenant"], line["count"], line["reason"]) == ("of-shop", "shop", "1", "prices")
 
 
+async def test_a_question_that_means_the_same_gets_the_answer_with_its_distance_where_that_is_wished(
+    serve: Serve, fake: FakeProvider, model: Callable[[str], str], marker: str, tmp_path: Path
+) -> None:
+    settings = config(fake, {"similar": {"model": "fake/text-embedding-3-small"}}, state_dir=str(tmp_path / "kept"))
+    server = serve(settings)
+    wish = pb.CacheSettings(min_similarity=0.99)
+    # The fake's vectors of different texts are far apart; these are the same text in two pieces, or with another one behind.
+    one, same, other = (
+        pb.ChatRequest(model=model(""), cache=wish, messages=[pb.ChatMessage(parts=[{"text": text} for text in texts])])
+        for texts in ([f"{marker}\ntea"], [marker, "tea"], [marker, "war"])
+    )
+    async with channel(server) as to:
+        missed = await ask(to, one)
+        hit = await ask(to, same, stream=True)
+        assert (hit.served_from, hit.text) == (pb.SERVED_FROM_CACHE, missed.text)
+        assert hit.cache_hit.similarity == pytest.approx(1, abs=1e-4)
+        assert (await ask(to, other)).served_from == pb.SERVED_FROM_PROVIDER
+        same.ClearField("cache")
+        assert (await ask(to, same)).served_from == pb.SERVED_FROM_PROVIDER
+    assert len(fake.ledger(model=marker, ended=3)) == 3
+    lines = server.log.wait("embed.finished", count=3)
+    assert {(line["tenant"], line["outcome"]) for line in lines} == {("default", "OK")}
+    file = tmp_path / "kept" / "usage.sqlite3"
+    process.until(lambda: len(rows(file)) == 1, what="a row for the hit")
+    assert server.metrics().sum("promptwire_cache_lookups_total", outcome="similar") == 1
+
+
 async def test_a_store_that_is_not_there_is_told_at_the_start(serve: Serve, fake: FakeProvider) -> None:
     with pytest.raises(process.ServerError, match=r"cache\.store"):
         serve(config(fake, {"store": "both"}))
