@@ -220,7 +220,8 @@ class Audit:
 
 def number_of(entry: Mapping[str, Any]) -> str:
     """The question of a request that the provider saw."""
-    return str(last_user_text(entry["body"]["messages"]).rpartition(" ")[2])
+    *_, number = last_user_text(entry["body"]["messages"]).split(" ")
+    return number
 
 
 def reason_of(error: grpc.aio.AioRpcError) -> str:
@@ -229,7 +230,7 @@ def reason_of(error: grpc.aio.AioRpcError) -> str:
     info = error_details_pb2.ErrorInfo()
     for detail in status_pb2.Status.FromString(data).details if isinstance(data, bytes) else ():
         if detail.Unpack(info):
-            return info.reason
+            return str(info.reason)
     return _LOST
 
 

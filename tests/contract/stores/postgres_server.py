@@ -36,7 +36,8 @@ class PostgresServer:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         user = _user()
-        self._user, self._group = user or (None, None)
+        self._user: int | None = None if user is None else user[0]
+        self._group: int | None = None if user is None else user[1]
         self._data = folder / "data"
         self._process: subprocess.Popen[bytes] | None = None
         folder.chmod(0o755)
