@@ -7,7 +7,7 @@ from promptwire import v1 as pb
 from promptwire_server.core.budget import Budget, Spender
 from promptwire_server.core.call import Call, Target
 from promptwire_server.core.clock import Clock
-from promptwire_server.core.errors import BudgetExhausted
+from promptwire_server.core.errors import BudgetExhausted, failure_of
 from promptwire_server.core.facts import Facts
 from promptwire_server.core.handler import Handler
 from promptwire_server.core.ids import Ids
@@ -19,7 +19,7 @@ from promptwire_server.layers.payment import Cashier, Paid
 from promptwire_server.layers.recorder import Recorder
 from promptwire_server.layers.rows import fresh, intent_of, row_of
 
-_CHARACTERS: Final = 6  # that a token has at most, on the average of a long text: an answer is never cut for long words
+_CHARACTERS: Final = 16  # that a token has at most on the average, also in deeply indented code, where blanks in a row are one
 _TOKENS_A_SECOND: Final = 500  # that no model writes: of an answer that nobody saw
 _CUT: Final = "the answer is longer than was asked of the model, and what was set aside for it is used up"
 
@@ -91,6 +91,8 @@ class _Bill:
 
     def done(self, ending: Ending) -> None:
         """The answer has ended, however it did."""
+        if isinstance(ending.error, BudgetExhausted):
+            self._explain(ending.error)
         self.settle(ending.response)
 
     def settle(self, answer: pb.ChatResponse | None) -> None:
@@ -104,6 +106,12 @@ class _Bill:
             self._pay(self._rows(attempts, answer, at_us))
         elif attempts:
             self._layer.recorder.add(lambda: self._rows(attempts, answer, at_us))
+
+    def _explain(self, cut: BudgetExhausted) -> None:
+        """Say in the trail why the attempt was cut off: the provider thinks that the caller went away."""
+        for attempt in self._call.trail.attempts[self._made :]:
+            if attempt.failure.reason == pb.ERROR_REASON_CANCELLED:
+                attempt.failure.CopyFrom(failure_of(cut))
 
     def _price_failed(self, attempt: pb.Attempt) -> None:
         if self.paid.hold_id and attempt.usage.estimated:
@@ -152,7 +160,7 @@ class _Meter:
         self._deltas = 0
 
     def __call__(self, batch: Batch) -> None:
-        """Count what has come. A delta is a token at least, and so are six characters."""
+        """Count what has come. A delta is a token at least, and so are sixteen characters."""
         for event in batch:
             if event.HasField("part_delta"):
                 delta = event.part_delta

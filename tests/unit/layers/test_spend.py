@@ -11,7 +11,15 @@ from promptwire_server.core.answer import events_of
 from promptwire_server.core.budget import Budget, Lifetime, PerCall, Scope
 from promptwire_server.core.call import Call, Principal, Target, Trail
 from promptwire_server.core.clock import SystemClock
-from promptwire_server.core.errors import BudgetExhausted, BudgetStoreUnavailable, PriceUnknown, PromptwireError, UpstreamFailed, failure_of
+from promptwire_server.core.errors import (
+    BudgetExhausted,
+    BudgetStoreUnavailable,
+    CallCancelled,
+    PriceUnknown,
+    PromptwireError,
+    UpstreamFailed,
+    failure_of,
+)
 from promptwire_server.core.facts import Facts
 from promptwire_server.core.handler import Handler
 from promptwire_server.core.price import PUBLISHED, Price, Rates
@@ -268,6 +276,41 @@ async def test_a_stream_is_cut_when_its_hold_is_used_up(till: Bank) -> None:
         with pytest.raises(BudgetExhausted):
             seen = [batch async for batch in kept(reply.batches(), seen)]
     assert len(seen) == 1 + 11
+
+
+async def test_a_stream_of_long_words_is_not_cut(till: Bank) -> None:
+    await till.purse.put(of(1_000_000))
+    answer = said(10)
+    answer.candidates[0].message.parts[0].text = " " * 16 * 10  # of code, blanks in a row are one token
+
+    async def inner(asked: Call) -> Reply:
+        asked.trail.attempts.append(pb.Attempt(provider="openai", model="mini"))
+        return Reply(_at_once(answer))
+
+    async with await till.before(inner, known())(call(stream=True)) as reply:
+        assert [event async for event in reply][-1].HasField("finished")
+
+
+async def test_a_stream_that_is_cut_says_so_in_the_trail(till: Bank) -> None:
+    await till.purse.put(of(1_000_000))
+    answer = said(10)
+    answer.candidates[0].message.parts[0].text = "x" * 16 * 11
+    asked = call(stream=True)
+
+    async def inner(asked: Call) -> Reply:
+        gone = pb.Attempt(provider="openai", model="mini", failure=failure_of(CallCancelled("the caller went away")))
+        return Reply(_at_once(answer), release=lambda: asked.trail.attempts.append(gone))
+
+    async with await till.before(inner, known())(asked) as reply:
+        with pytest.raises(BudgetExhausted):
+            await reply.read()
+    assert [attempt.failure.reason for attempt in asked.trail.attempts] == [pb.ERROR_REASON_BUDGET_EXHAUSTED]
+
+
+async def _at_once(answer: pb.ChatResponse) -> AsyncIterator[Batch]:
+    *events, end = events_of(answer)
+    yield events
+    yield [end]
 
 
 async def test_three_hundred_at_once_are_served_as_far_as_the_money_goes(till: Bank) -> None:
