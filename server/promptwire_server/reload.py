@@ -13,6 +13,7 @@ from promptwire_server.layers import names
 
 LOOK_S = 2.0  # how often the file is looked at: a person who has saved it waits no longer
 _LASTING = ("server", "state_dir", "logs", "usage", "stores")  # sections that hold for the life of the process
+_LASTING_KEYS = (("cache", "store"), ("cache", "max_bytes"))  # the same of single keys
 
 Read = Callable[[], Settings]  # blocks; raises ConfigError
 Apply = Callable[[Settings], Awaitable[None]]  # raises ConfigError, ValueError and OSError, and has changed nothing then
@@ -65,7 +66,11 @@ class Reloader:
 
 def lasting_changes(before: Settings, after: Settings) -> Sequence[str]:
     """Sections that were changed but hold until the process is started anew."""
-    return [section for section in _LASTING if getattr(before, section) != getattr(after, section)]
+    sections = [section for section in _LASTING if getattr(before, section) != getattr(after, section)]
+    keys = [
+        (section, key) for section, key in _LASTING_KEYS if getattr(getattr(before, section), key) != getattr(getattr(after, section), key)
+    ]
+    return [*sections, *(f"{section}.{key}" for section, key in keys)]
 
 
 def on_hangup(ask: Callable[[], None]) -> None:

@@ -38,9 +38,9 @@ async def test_a_changed_file_is_read_anew_and_calls_under_way_end_as_they_began
 
 async def test_a_hangup_reads_it_anew_and_says_what_needs_a_restart(serve: Serve) -> None:
     server = serve(BASE)
-    server.rewrite({"models": {"fast": "echo/other"}, "usage": {"journal": False}})
+    server.rewrite({"models": {"fast": "echo/other"}, "usage": {"journal": False}, "cache": {"ttl": "5m", "max_bytes": "1MiB"}})
     os.kill(server.pid, signal.SIGHUP)
-    assert (await heard(server, "config.reloaded"))["restart_needed_for"] == "usage"
+    assert (await heard(server, "config.reloaded"))["restart_needed_for"] == "usage, cache.max_bytes"
     async with Promptwire(server.target) as client:
         assert (await client.chat("hi", model="fast")).model == "other"
 

@@ -2,9 +2,10 @@
 
 from typing import Final
 
-_ROOMY: Final = 2  # places of a row for each key: two wide rows err as little as four narrow ones, at half the time
+_ROOMY: Final = 4  # places of a row for each key: two wide rows err as little as four narrow ones, at half the time
+_LEAST_BITS: Final = 12  # of places
 _MOST: Final = 15  # of one key: beyond, it is asked for often, and how often says nothing more
-_MEMORY: Final = 5  # asks a place, and all counts are halved
+_MEMORY: Final = 10  # asks a key, and all counts are halved
 _HALVED: Final = bytes(count // 2 for count in range(256))
 
 
@@ -13,11 +14,11 @@ class Sketch:
 
     def __init__(self, keys: int) -> None:
         """For about so many keys."""
-        width = 1 << max(8, (keys * _ROOMY - 1).bit_length())
+        width = 1 << max(_LEAST_BITS, (keys * _ROOMY - 1).bit_length())
         self._mask = width - 1
         self._one = bytearray(width)
         self._other = bytearray(width)
-        self._memory = self._left = width * _MEMORY
+        self._memory = self._left = width // _ROOMY * _MEMORY
 
     def add(self, hashed: int) -> None:
         """It was asked for."""
