@@ -69,11 +69,9 @@ async def test_an_operator_sees_everybodys_answers_and_a_tenant_its_own(desk: De
 
 
 async def test_what_was_counted_is_told_model_by_model(desk: Desk) -> None:
-    answer = pb.ChatResponse(
-        usage=pb.Usage(input_tokens=7, output_tokens=3, reasoning_tokens=2), cost=SAVED, cache_hit=pb.CacheHit(stale=True)
-    )
+    answer = pb.ChatResponse(usage=pb.Usage(input_tokens=7, output_tokens=3, reasoning_tokens=2), cost=SAVED)
     for _ in range(2):
-        desk.counts.hit("shop", "acme/fast", answer)
+        desk.counts.hit("shop", "acme/fast", answer, stale=True)
     missed = Call(pb.ChatRequest(), SHOP, "r", "t", 0, 0)
     desk.counts.missed(missed)
     desk.counts.bypassed("shop")

@@ -130,14 +130,14 @@ class Cache:
             answer = pb.ChatResponse.FromString(kept.answer)  # a message of its own for each call
         except DecodeError:
             return None  # a store that others write to may hold anything
-        hit = answer.cache_hit
-        if age_s >= kept.ttl_s:
+        hit, stale = answer.cache_hit, age_s >= kept.ttl_s
+        if stale:
             hit.stale = True
         if similarity is not None:
             hit.similarity = similarity
         age, whole_s = hit.age, int(age_s)
         age.seconds, age.nanos = whole_s, int((age_s - whole_s) * 1e9)
-        self._counts.hit(call.principal.tenant, kept.model, answer)
+        self._counts.hit(call.principal.tenant, kept.model, answer, stale=stale, similar=similarity is not None)
         return answer
 
     def _renewed(self, call: Call, key: str, aim: Aim, mode: int) -> bool:

@@ -75,19 +75,17 @@ class Counts:
         self.refreshes = 0
         self._lines: dict[tuple[str, str], Line] = {}
 
-    def hit(self, tenant: str, model: str, answer: pb.ChatResponse) -> None:
+    def hit(self, tenant: str, model: str, answer: pb.ChatResponse, *, stale: bool = False, similar: bool = False) -> None:
         """A call got this answer."""
         line = self._lines.get((tenant, model)) or self._line(tenant, model)
         line.hits += 1
-        usage, cost, hit = answer.usage, answer.cost, answer.cache_hit
+        usage, saved = answer.usage, answer.cost.saved_nano_usd
         line.saved_input += usage.input_tokens
         line.saved_output += usage.output_tokens
-        if cost.HasField("saved_nano_usd"):
-            line.saved_nano_usd = (line.saved_nano_usd or 0) + cost.saved_nano_usd
-        if hit.stale:
-            line.stale += 1
-        if hit.HasField("similarity"):
-            line.similar += 1
+        if saved or answer.cost.HasField("saved_nano_usd"):
+            line.saved_nano_usd = (line.saved_nano_usd or 0) + saved
+        line.stale += stale
+        line.similar += similar
         if usage.cached_input_tokens or usage.reasoning_tokens or usage.input_image_tokens or usage.output_audio_tokens:
             for name in _TOKENS[2:]:
                 line.rare[name] = line.rare.get(name, 0) + getattr(usage, name)
