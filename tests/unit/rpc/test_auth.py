@@ -12,7 +12,7 @@ from tests.unit.rpc.edge import Running, Serve
 from tests.unit.rpc.wire import failure
 
 KEY = ApiKey(name="app", tenant="acme", key="pw-secret-1")
-APP = Principal(tenant="acme", name="app")
+APP = Principal(tenant="acme", name="app", api_key_id="app")
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ async def test_a_call_without_a_known_key_is_unauthenticated(guarded: Running, m
 
 def test_a_key_of_no_tenant_is_an_operators() -> None:
     keys = Authenticator([KEY, ApiKey(name="ops", tenant=None, key="pw-secret-3")])
-    assert keys.principal({"x-api-key": "pw-secret-3"}, None) == Principal(tenant="", name="ops", operator=True)
+    assert keys.principal({"x-api-key": "pw-secret-3"}, None) == Principal(tenant="", name="ops", operator=True, api_key_id="ops")
     assert not keys.principal({"x-api-key": "pw-secret-1"}, None).operator
 
 
