@@ -126,12 +126,12 @@ class _World:
             probe_interval_s=chance.choice((0.5, 1.0)),
             max_probe_interval_s=_LONGEST_PROBE_S,
         )
+
     def _probe(self) -> StreamProbeSettings:
         chance = random.Random(f"{self._seed} probe")  # of its own, so that histories without one stay what they were
         if chance.random() < 0.7:
             return StreamProbeSettings()
         return StreamProbeSettings(chance.choice((1, 10, 10_000)), self._s(chance.choice((0.2, 1.0, 5.0))))
-
 
     def _admission(self) -> AdmissionSettings:
         if self._haven or self._odds(0.6):
