@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")  # what arrives together
@@ -40,6 +40,11 @@ class Ahead(Generic[T]):
             await self._task
         while self._held:
             yield self._held.popleft()
+
+    @property
+    def held(self) -> Iterable[T]:
+        """What was read and is not handed on yet."""
+        return self._held
 
     def stop(self) -> None:
         """Nobody wants it any more. Harmless when repeated."""

@@ -171,7 +171,7 @@ class Reply:
 
         Callbacks run when the reader closes, as always. Of an answer that is complete already nothing is taken away.
         """
-        if self._ended or self._response is not None:
+        if self._ended or self._response is not None or self._arrived():
             return
         self._cut = error
         release, self._release = self._release, None
@@ -209,6 +209,10 @@ class Reply:
     def _sources(self, source: AsyncIterator[Batch]) -> Sequence[AsyncIterator[Batch]]:
         """What is read one after the other: a chain of the two would cost every batch something."""
         return (source,) if self._ahead is None else (self._ahead.batches(), source)
+
+    def _arrived(self) -> bool:
+        """All of it has been read ahead: for its provider it has ended well."""
+        return self._ahead is not None and any(event.HasField("finished") for batch in self._ahead.held for event in batch)
 
     def _take(self, batch: Batch) -> None:
         assembly = self._assembly
