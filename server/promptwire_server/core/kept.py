@@ -23,7 +23,7 @@ class Held(NamedTuple):
     """Answers of one model, added up."""
 
     model: str
-    count: int
+    answers: int
     size_bytes: int
     oldest_s: float  # the age of the oldest, in seconds
 

@@ -93,7 +93,7 @@ class Answers:
             model = entry.kept.model
             before = found.get(model) or Held(model, 0, 0, 0.0)
             oldest_s = max(before.oldest_s, now_s - entry.stored_s)
-            found[model] = Held(model, before.count + 1, before.size_bytes + _size(entry.kept), oldest_s)
+            found[model] = Held(model, before.answers + 1, before.size_bytes + _size(entry.kept), oldest_s)
         return list(found.values())
 
     async def purge(self, selector: Selector, *, dry_run: bool) -> tuple[int, int]:

@@ -127,7 +127,7 @@ async def test_selectors_mean_those_for_which_all_of_them_holds(place: Place) ->
         (Selector(namespace=""), 3),
         (Selector(tenant="bank", model="beta/*"), 0),
     ]:
-        assert sum(held.count for held in await place.store.held(selector)) == count, selector
+        assert sum(held.answers for held in await place.store.held(selector)) == count, selector
         assert (await place.store.purge(selector, dry_run=True))[0] == count, selector
     held = {each.model: each for each in await place.store.held(Selector(tenant="shop"))}
     assert held["acme/fast"].oldest_s >= 0.4
@@ -144,7 +144,7 @@ async def test_thousands_are_purged_page_by_page(redis: Redis) -> None:
         store.put("shop", hashlib.sha256(str(number).encode()).hexdigest(), kept())
         if number % 100 == 99:
             await store.settle(30)
-    assert sum(held.count for held in await store.held(Selector())) == 1200
+    assert sum(held.answers for held in await store.held(Selector())) == 1200
     assert (await store.purge(Selector(tenant="shop"), dry_run=False))[0] == 1200
     assert await store.held(Selector()) == []
 

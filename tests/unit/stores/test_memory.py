@@ -178,7 +178,7 @@ def various(answers: Answers, clock: ManualClock) -> Answers:
     ids=str,
 )
 async def test_a_selector_means_those_for_which_all_of_it_holds(various: Answers, selector: Selector, count: int) -> None:
-    assert sum(held.count for held in await various.held(selector)) == count
+    assert sum(held.answers for held in await various.held(selector)) == count
     assert (await various.purge(selector, dry_run=True))[0] == count
     assert len(various) == 4
     assert (await various.purge(selector, dry_run=False))[0] == count
@@ -188,14 +188,14 @@ async def test_a_selector_means_those_for_which_all_of_it_holds(various: Answers
 
 async def test_what_is_held_is_added_up_by_model(various: Answers) -> None:
     held = {each.model: each for each in await various.held(Selector())}
-    assert {model: each.count for model, each in held.items()} == {"acme/fast": 2, "acme/slow": 1, "beta/fast": 1}
+    assert {model: each.answers for model, each in held.items()} == {"acme/fast": 2, "acme/slow": 1, "beta/fast": 1}
     assert (held["acme/fast"].oldest_s, held["beta/fast"].oldest_s) == (3, 0)
     assert sum(each.size_bytes for each in held.values()) == various.size_bytes
 
 
 async def test_what_has_expired_is_neither_held_nor_purged(various: Answers, clock: ManualClock) -> None:
     clock.advance(7)
-    assert sum(held.count for held in await various.held(Selector())) == 2
+    assert sum(held.answers for held in await various.held(Selector())) == 2
     assert len(various) == 2
 
 

@@ -69,7 +69,7 @@ class Cabinet:
         for line in lines:
             total.add(line)
         stats = admin.CacheStats(
-            entry_count=sum(each.count for each in kept),
+            entry_count=sum(each.answers for each in kept),
             size_bytes=sum(each.size_bytes for each in kept),
             hit_count=total.hits,
             similar_hit_count=total.similar,

@@ -92,7 +92,7 @@ class Answers:
         async for seen in _each(self._meant(selector)):
             before = found.get(seen.model) or Held(seen.model, 0, 0, 0.0)
             oldest_s = max(before.oldest_s, seen.age_s)
-            found[seen.model] = Held(seen.model, before.count + 1, before.size_bytes + seen.size_bytes, oldest_s)
+            found[seen.model] = Held(seen.model, before.answers + 1, before.size_bytes + seen.size_bytes, oldest_s)
         return list(found.values())
 
     async def purge(self, selector: Selector, *, dry_run: bool) -> tuple[int, int]:
