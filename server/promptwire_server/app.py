@@ -8,27 +8,13 @@ import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from importlib import metadata
 
 import uvloop
 from google.protobuf.descriptor import ServiceDescriptor
 
-from promptwire import v1 as pb
-from promptwire.admin.v1 import budget_service_pb2, cache_service_pb2, provider_service_pb2, usage_service_pb2
-from promptwire.v1 import (
-    batch_service_pb2,
-    chain_service_pb2,
-    chat_service_pb2,
-    conversation_service_pb2,
-    embedding_service_pb2,
-    model_service_pb2,
-    run_service_pb2,
-    system_service_pb2,
-)
 from promptwire_server import logs
 from promptwire_server.banner import banner
 from promptwire_server.caching import Caching
-from promptwire_server.chains.plan import MOST_STEPS_OF_RUN
 from promptwire_server.chains.plans import Plans
 from promptwire_server.chains.run import Engine
 from promptwire_server.config.fault import dotted
@@ -47,6 +33,7 @@ from promptwire_server.core.call import ANONYMOUS, Target
 from promptwire_server.core.clock import Chance, Clock, SystemClock
 from promptwire_server.core.ids import Ids
 from promptwire_server.exchequer import Exchequer
+from promptwire_server.front import RPCS, VERSION, served_by, server_info
 from promptwire_server.gateway import Gateway, Lasting, Switch, new_breakers
 from promptwire_server.http.metrics import Exposition
 from promptwire_server.layers import names
@@ -88,8 +75,6 @@ from promptwire_server.voice import Voice
 _TALLY_S = 0.02  # ended calls are counted and logged this much later, together
 _WATCH = "grpc.health.v1.Health.Watch"
 _GC_OBJECTS = 20_000
-
-VERSION = metadata.version("promptwire-server")
 
 
 class Application:
@@ -252,14 +237,14 @@ class Application:
             "ChainService": ChainService(Engine(switch, self._clock, self._ids, self._treasury.cashier), Plans(), load),
             "EmbeddingService": EmbeddingService(switch.embed),
             "ModelService": ModelService(switch),
-            "SystemService": SystemService(self._info()),
+            "SystemService": SystemService(server_info(self._settings, self._instance_id, self._clock, keys=self._authenticator.required)),
             "ProviderService": self._office.service,
             "CacheService": self._caching.service(self._instance_id, self._audit),
             "BudgetService": BudgetService(self._treasury.bursar(self._ids), self._known_to_budgets, self._audit),
             "UsageService": UsageService(self._treasury.usage, self._clock),
         }
         servicers = {name: self._sameness.around(name, servicer) for name, servicer in servicers.items()}
-        return [(service, servicers.get(service.name)) for file in _CONTRACT for service in file.DESCRIPTOR.services_by_name.values()]
+        return served_by(servicers)
 
     def _metrics_server(self, *, worker: bool) -> Exposition | None:
         """Metrics over HTTP; those of a worker are for its supervisor, on a port that the system chooses."""
@@ -274,21 +259,6 @@ class Application:
         self._tally.settle()
         return self.metrics.text()
 
-    def _info(self) -> pb.GetServerInfoResponse:
-        server = self._settings.server
-        info = pb.GetServerInfoResponse(version=VERSION, contract_version="v1", default_model=self._settings.default_model)
-        offered = pb.ServerCapabilities(chat=True, count_tokens=True, embeddings=True, chains=True, models=True, cache=True, budgets=True)
-        offered.idempotency = True
-        offered.authentication = self._authenticator.required
-        info.capabilities.CopyFrom(offered)
-        info.limits.max_request_bytes = server.max_request_bytes
-        info.limits.max_response_bytes = server.max_response_bytes
-        info.limits.max_call_duration.FromNanoseconds(int(server.max_call_duration_s * 1e9))
-        info.limits.max_chain_steps = MOST_STEPS_OF_RUN
-        info.start_time.FromNanoseconds(int(self._clock.time() * 1e9))
-        info.instance_id = self._instance_id
-        return info
-
     def _report_breaker(self, target: Target, state: State) -> None:
         fields = {"provider": target.provider, "model": target.model, "state": state.name.lower()}
         self._lines.write("info" if state is State.CLOSED else "warning", names.BREAKER_CHANGED, fields)
@@ -302,7 +272,7 @@ class Application:
     def _count_rpc(self, rpc: str, code: int, reason: str) -> None:
         """Count an RPC that ended, but not health watches: they end when the client leaves, which would look like errors."""
         if rpc != _WATCH:
-            self.metrics.rpc_finished(rpc if rpc in _RPCS else names.OTHER_RPC, code, reason)
+            self.metrics.rpc_finished(rpc if rpc in RPCS else names.OTHER_RPC, code, reason)
 
     def _known_to_budgets(self) -> Known:
         return Known(self._settings.providers, self._exchequer.channels)
@@ -319,25 +289,6 @@ _OF_NEWS = {
     "failing": ("warning", names.SECRET_FAILING),
     "recovered": ("info", names.SECRET_RECOVERED),
 }
-_CONTRACT = (
-    chat_service_pb2,
-    chain_service_pb2,
-    model_service_pb2,
-    system_service_pb2,
-    embedding_service_pb2,
-    run_service_pb2,
-    batch_service_pb2,
-    conversation_service_pb2,
-    provider_service_pb2,
-    cache_service_pb2,
-    budget_service_pb2,
-    usage_service_pb2,
-)
-_RPCS = frozenset(
-    [method.full_name for file in _CONTRACT for service in file.DESCRIPTOR.services_by_name.values() for method in service.methods]
-    + [f"grpc.health.v1.Health.{method}" for method in ("Check", "List")]
-)
-SERVICES = [service.full_name for file in _CONTRACT for service in file.DESCRIPTOR.services_by_name.values()]
 
 
 def run(settings: Settings, read: Read, *, worker_fd: int | None = None) -> int:

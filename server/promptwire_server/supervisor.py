@@ -12,10 +12,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from promptwire_server import logs
-from promptwire_server.app import SERVICES, announce, stop_signal
+from promptwire_server.app import announce, stop_signal
 from promptwire_server.config.settings import Settings
 from promptwire_server.core.clock import Chance, Clock, SystemClock
 from promptwire_server.core.ids import Ids
+from promptwire_server.front import SERVICES
 from promptwire_server.http.metrics import Exposition, scrape
 from promptwire_server.layers import names
 from promptwire_server.layers.exposition import merge
