@@ -171,6 +171,12 @@ def cache_has_its_store(file: File) -> Iterator[Finding]:
         yield ("cache", "store"), f'is "{file.cache.store}", but there is no stores.redis; set its url, or choose "memory"'
 
 
+def requests_have_their_store(file: File) -> Iterator[Finding]:
+    """Requests with an id can be kept in Redis only where there is one."""
+    if file.idempotency.store == "redis" and file.stores.redis is None:
+        yield ("idempotency", "store"), 'is "redis", but there is no stores.redis; set its url, or choose "memory" or "file"'
+
+
 def too_short(length: int) -> str:
     """That an API key can be guessed."""
     return f"is too easy to guess with {length} characters; use at least {MIN_KEY_CHARACTERS}, e.g. from `openssl rand -hex 24`"
@@ -203,6 +209,7 @@ CHECKS: tuple[tuple[frozenset[str], Check], ...] = (
     (frozenset({"limits"}), limits_fit),
     (frozenset({"budgets", "alerts", "server", "usage"}), budgets_hold),
     (frozenset({"cache", "stores"}), cache_has_its_store),
+    (frozenset({"idempotency", "stores"}), requests_have_their_store),
 )
 
 

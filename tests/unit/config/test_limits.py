@@ -54,6 +54,10 @@ def test_limits_are_shown_as_they_can_be_written(load: Configured) -> None:
         ("limits: [{name: a, rpm: 1}]", "limits[0].rpm: there is no such key in limits[0]"),
         ("limits: {name: a}", "limits: must be a list"),
         ("stores: {redis: {}}", "stores.redis.url: is required"),
+        (
+            "idempotency: {store: redis}",
+            'idempotency.store: is "redis", but there is no stores.redis; set its url, or choose "memory" or "file"',
+        ),
         ("stores: {redis: {url: 'http://x'}}", 'stores.redis.url: must be an address such as "redis://'),
         ("stores: {redis: {url: 'redis://:hunter2@'}}", "stores.redis.url: must be an address such as"),
         ("stores: {redis: {url: 'redis://x:port/0'}}", "stores.redis.url: must be an address such as"),
