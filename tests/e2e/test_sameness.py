@@ -119,6 +119,25 @@ async def test_vectors_and_chains_are_answered_once_too(serve: Serve, fake: Fake
         assert vectors[0] == vectors[1] == vectors[2]
 
 
+async def _details(to: grpc.aio.Channel, request: pb.ChatRequest) -> object:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await chats.ChatServiceStub(to).Chat(request)
+    return dict(caught.value.trailing_metadata() or ())["grpc-status-details-bin"]
+
+
+async def test_an_error_that_is_final_is_the_same_error_again_with_what_was_tried(
+    serve: Serve, fake: FakeProvider, model: Callable[[str], str], marker: str
+) -> None:
+    request = pb.ChatRequest(model=model("status=400;head_ms=200"), prompt=marker, request_id=marker)
+    async with channel(serve(config(fake))) as to:
+        said = await asyncio.gather(*[_details(to, request) for _ in range(5)])
+        said.append(await _details(to, request))
+    assert len(fake.ledger(model=marker, ended=1)) == 1
+    assert len(set(said)) == 1
+    assert isinstance(said[0], bytes)
+    assert b"promptwire.v1.AttemptTrail" in said[0]
+
+
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 async def test_200_identical_calls_on_two_nodes_are_one_call(
     serve: Serve, fake: FakeProvider, model: Callable[[str], str], marker: str, redis_server: RedisServer, *, stream: bool

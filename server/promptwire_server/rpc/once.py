@@ -124,6 +124,8 @@ class Once:
         except PromptwireError as error:
             if error.reason in _OWN and not (mine or seat.late or seat.position):
                 raise _Left from error
+            if not mine:  # whose trail it is already
+                exchange.trail.attempts[:] = work.aside.trail.attempts
             raise
         finally:
             seat.leave()
@@ -158,6 +160,7 @@ class Once:
         owner = self._ids.request()
         store, claim = await self._claimed(name, work, owner)
         if isinstance(claim, Answered):
+            work.aside.trail.attempts.extend(kept.attempts(claim.outcome))
             await work.replay(answers_with(work.request), kept.messages(claim.outcome))
             return
         lease = _Lease(store, work.key, owner, self._settings.lease_s, self._own)
@@ -171,7 +174,7 @@ class Once:
             concluded = True
             await work.finish()
         except PromptwireError as error:
-            outcome = kept.failure(error)
+            outcome = kept.failure(error, work.aside.trail.attempts)
             if outcome is not None:
                 await self._keep(store, work.key, owner, outcome)
                 concluded = True

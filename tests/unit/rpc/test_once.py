@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 from promptwire import v1 as pb
 from promptwire_server.core.call import Principal
 from promptwire_server.core.clock import Chance, SystemClock
+from promptwire_server.core.error_text import to_text
 from promptwire_server.core.errors import (
     DeadlineExceeded,
     InvalidRequest,
@@ -17,10 +18,12 @@ from promptwire_server.core.errors import (
     RequestInProgress,
     TooLarge,
     UpstreamFailed,
+    UpstreamInvalidRequest,
 )
 from promptwire_server.core.ids import Ids
 from promptwire_server.core.repeat import Claim, RequestKey
 from promptwire_server.core.store import StoreDown
+from promptwire_server.rpc import kept
 from promptwire_server.rpc.exchange import Exchange
 from promptwire_server.rpc.once import REPLAYED, Once, OnceSettings
 from promptwire_server.stores.memory_requests import Requests
@@ -37,6 +40,7 @@ class Servicer:
         self.calls = 0
         self.open = 0
         self.failures: list[Exception] = []
+        self.tried: list[pb.Attempt] = []
         self.gate = asyncio.Event()
         self.gate.set()
 
@@ -47,6 +51,7 @@ class Servicer:
         try:
             await asyncio.sleep(0)
             await self.gate.wait()
+            exchange.trail.attempts.extend(self.tried)
             if self.failures:
                 raise self.failures.pop(0)
             response = pb.ChatResponse(text=f"answer {number}", request_id=exchange.request_id)
@@ -187,6 +192,30 @@ async def test_a_failure_that_may_pass_is_tried_again_and_a_final_one_is_not(
             await process.ask(request_)
         assert caught.value.violations[0].field == "prompt"
     assert servicer.calls == 2
+
+
+@BOTH
+async def test_a_final_failure_tells_each_repetition_what_was_tried(store: DownStore, servicer: Servicer, request_: Message) -> None:
+    tried = [pb.Attempt(provider="a", model="m"), pb.Attempt(provider="b", model="m", failure=pb.Failure(http_status=400))]
+    servicer.tried, servicer.failures = tried, [UpstreamInvalidRequest("wrong")]
+    process = Process(store, servicer)
+    asked = [FakeExchange(deadline_s=SystemClock().monotonic() + 10) for _ in range(4)]
+    method = process.stream if request_ is STREAM else process.chat
+    during = await asyncio.gather(*[method(request_, own) for own in asked[:2]], return_exceptions=True)
+    after = await asyncio.gather(method(request_, asked[2]), return_exceptions=True)
+    elsewhere = Process(store, servicer)
+    method = elsewhere.stream if request_ is STREAM else elsewhere.chat
+    last = await asyncio.gather(method(request_, asked[3]), return_exceptions=True)
+    assert [type(error) for error in (*during, *after, *last)] == [UpstreamInvalidRequest] * 4
+    assert [own.trail.attempts for own in asked] == [tried] * 4
+    assert servicer.calls == 1
+
+
+async def test_a_failure_that_an_older_version_kept_has_no_attempts() -> None:
+    outcome = b"E" + to_text(UpstreamInvalidRequest("wrong"))
+    assert not kept.attempts(outcome)
+    with pytest.raises(UpstreamInvalidRequest, match="wrong"):
+        kept.messages(outcome)
 
 
 async def test_repetitions_at_once_share_a_failure(process: Process, servicer: Servicer) -> None:
