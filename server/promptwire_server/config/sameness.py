@@ -1,18 +1,27 @@
 """Keys of the configuration that say what happens to questions that are the same, and to requests that are made again."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from promptwire_server.config.section import Bytes, Seconds, Section
+
+
+def _switch(value: object) -> object:
+    """YAML reads on and off, where they stand without quotes, as true and false; variables are texts."""
+    if not isinstance(value, bool | str):
+        return value
+    written = str(value).lower()
+    return {"true": "on", "false": "off"}.get(written, written)
+
+
+Switch = Annotated[Literal["off", "on"], BeforeValidator(_switch, json_schema_input_type=Literal["off", "on"] | bool)]
 
 
 class Dedup(Section):
     """Identical questions under way, answered by one call to a provider; with stores.redis, also those of other replicas."""
 
-    default: Literal["off", "on"] = Field(
-        "off", description="What holds for requests that do not say. They may: ChatRequest.dedup.", examples=["on"]
-    )
+    default: Switch = Field("off", description="What holds for requests that do not say. They may: ChatRequest.dedup.", examples=["on"])
     bill: Literal["leader", "shared"] = Field(
         "leader",
         description="Who pays: the first of the callers, or all the same. Those of other replicas never do.",
