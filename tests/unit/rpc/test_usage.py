@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -17,12 +18,15 @@ from promptwire_server.core.call import Principal
 from promptwire_server.core.clock import ManualClock
 from promptwire_server.core.errors import BudgetStoreUnavailable, Disabled, InvalidRequest, PolicyDenied
 from promptwire_server.core.ledger import ADJUSTMENT, ATTEMPT, CORRECTION, SAVED, Amounts, Entry, Tokens
-from promptwire_server.rpc.usage import UsageService
+from promptwire_server.rpc.usage import UsageService, UsageStore
 from promptwire_server.stores.sqlite import ledger
 from promptwire_server.stores.sqlite.database import Database
 from promptwire_server.stores.sqlite.usage import Usage
+from tests.contract.stores.conftest import postgres_process, postgres_server
 from tests.unit.rpc.exchanges import FakeExchange
 from tests.unit.rpc.usages import expected
+
+__all__ = ["postgres_process", "postgres_server"]
 
 OPERATOR, SHOP = Principal(tenant="", name="ops", operator=True), Principal("shop", "till")
 DAY_US = 86_400_000_000
@@ -42,22 +46,49 @@ def berlin(text: str) -> int:
     return int(datetime.fromisoformat(text).replace(tzinfo=ZoneInfo("Europe/Berlin")).timestamp()) * 1_000_000
 
 
+class Shelf(Protocol):
+    """Where a ledger is."""
+
+    def usage(self, settle: Callable[[], None]) -> UsageStore:
+        """It, to be read."""
+
+    async def write(self, entries: Sequence[Entry]) -> None:
+        """Add rows."""
+
+    async def close(self) -> None:
+        """No more of it."""
+
+
+class File:
+    """A Shelf."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._database = Database(file, clock=ManualClock(0.0), report=print)
+        self._database.start()
+
+    def usage(self, settle: Callable[[], None]) -> Usage:
+        return Usage(self._file, self._database, settle)
+
+    async def write(self, entries: Sequence[Entry]) -> None:
+        await self._database.decide(lambda connection: ledger.insert(connection, entries, NOW_US))
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self._database.close)
+
+
 class Books:
     """The service and its ledger."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, shelf: Shelf) -> None:
         self.clock = ManualClock(0.0)
-        self.database = Database(file, clock=self.clock, report=print)
-        self.database.start()
         self.settled = 0
-        self.usage = Usage(file, self.database, self._settle)
-        self.service = UsageService(self.usage, self.clock)
+        self.write = shelf.write
+        self.close = shelf.close
+        self.service = UsageService(shelf.usage(self._settle), self.clock)
 
     def _settle(self) -> None:
         self.settled += 1
-
-    async def write(self, entries: Sequence[Entry]) -> None:
-        await self.database.decide(lambda connection: ledger.insert(connection, entries, NOW_US))
 
     async def query(
         self, who: Principal = OPERATOR, request: admin.QueryUsageRequest | None = None, **fields: object
@@ -74,11 +105,18 @@ class Books:
         return exchange.messages  # type: ignore[return-value] # what it sends
 
 
-@pytest.fixture
-async def books(tmp_path: Path) -> AsyncIterator[Books]:
-    books = Books(tmp_path / "usage.sqlite3")
-    yield books
-    await asyncio.to_thread(books.database.close)
+@pytest.fixture(params=["file", "postgres"])
+async def books(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Books]:
+    shelf: Shelf = File(tmp_path / "usage.sqlite3") if request.param == "file" else postgres_shelf(request)
+    yield Books(shelf)
+    await shelf.close()
+
+
+def postgres_shelf(request: pytest.FixtureRequest) -> Shelf:
+    """Found by name: its driver is an extra, and without it the fixture has skipped the test by now."""
+    server = request.getfixturevalue("postgres_server")
+    shelf: Shelf = import_module("tests.contract.stores.postgres_shelf").PostgresShelf(server.database())
+    return shelf
 
 
 def row(at_us: int = NOW_US - 1, cost: int | None = 1, **fields: object) -> Entry:
@@ -356,20 +394,23 @@ async def test_without_a_ledger_that_is_said() -> None:
 
 async def test_a_ledger_that_does_not_answer_is_told(books: Books) -> None:
     await books.write([row()])
-    await asyncio.to_thread(books.database.close)
+    await books.close()
     for asked in (books.query(), books.export()):
         with pytest.raises(BudgetStoreUnavailable):
             await asked
 
 
-async def test_who_reads_does_not_keep_others_from_writing(books: Books) -> None:
+async def test_who_reads_does_not_keep_others_from_writing(tmp_path: Path) -> None:
     """A long look, and a commit in its midst."""
+    shelf = File(tmp_path / "usage.sqlite3")
+    usage, books = shelf.usage(lambda: None), Books(shelf)
     await books.write([row(cost=number) for number in range(3000)])
     slow = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000000) SELECT SUM(i + entry) FROM n, ledger"
-    look = asyncio.ensure_future(books.usage._read(lambda connection: connection.execute(slow).fetchall()))
+    look = asyncio.ensure_future(usage._read(lambda connection: connection.execute(slow).fetchall()))
     await books.write([row()])
     assert not look.done()
     look.cancel()
     with pytest.raises(asyncio.CancelledError):
         await look
     assert (await books.query()).total.entry_count == 3001  # the thread is free again
+    await shelf.close()

@@ -10,6 +10,7 @@ from psycopg import AsyncConnection
 
 from promptwire_server.core.clock import Clock
 from promptwire_server.core.store import StoreDown
+from promptwire_server.stores.postgres.connection import connected, said
 from promptwire_server.stores.postgres.definitions import lock
 from promptwire_server.stores.postgres.schema import migrate
 from promptwire_server.stores.postgres.settings import NAME, PostgresSettings
@@ -194,25 +195,14 @@ class Database:
             raise
         except (psycopg.Error, OSError) as error:
             self._disconnect()
-            raise StoreDown(_said(error)) from error
+            raise StoreDown(said(error)) from error
         finally:
             self._begun_s = None
         for job in jobs:
             job.done()
 
     async def _connected(self) -> AsyncConnection:
-        timeout_s = max(1, round(self._settings.timeout_s))
-        connection = await AsyncConnection.connect(
-            self._settings.url.reveal(),
-            autocommit=True,
-            connect_timeout=timeout_s,
-            application_name="promptwire",
-            # A peer that is gone without a word is found out by the kernel within these times.
-            keepalives_idle=5,
-            keepalives_interval=2,
-            keepalives_count=3,
-            tcp_user_timeout=10_000,
-        )
+        connection = await connected(self._settings)
         try:
             await connection.execute(_SESSION)
             await migrate(connection)
@@ -250,8 +240,3 @@ class Database:
         before, self._down = self._down, why
         if bool(before) != bool(why):
             self._changed(not why, why)
-
-
-def _said(error: Exception) -> str:
-    """The first line: what follows may quote values."""
-    return (str(error) or type(error).__name__).partition("\n")[0]

@@ -8,6 +8,7 @@ from promptwire_server.stores.postgres.database import Database
 from promptwire_server.stores.postgres.ledger import Ledger
 from promptwire_server.stores.postgres.purse import Purse
 from promptwire_server.stores.postgres.settings import PostgresSettings
+from promptwire_server.stores.postgres.usage import Usage
 
 
 class Vault:
@@ -17,13 +18,15 @@ class Vault:
 
     def __init__(self, settings: PostgresSettings, owner: str, lease_s: float, clock: Clock, ears: Ears) -> None:
         """`owner` names this process, and no other ever."""
+        self._settings = settings
         self._ears = ears
         self._database = Database(settings, clock, ears.changed)
         self.purse = Purse(self._database, owner, tell=ears.reached, settled=ears.settled, lost=ears.lost, lease_s=lease_s)
         self.ledger = Ledger(self._database, ears.lost)
 
-    def usage(self, settle: Callable[[], None]) -> None:
-        """None: SQL reads it there."""
+    def usage(self, settle: Callable[[], None]) -> Usage:
+        """See treasury.Vault."""
+        return Usage(self._settings, self._database, settle)
 
     def start(self) -> None:
         """See treasury.Vault."""

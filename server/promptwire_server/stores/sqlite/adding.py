@@ -6,25 +6,19 @@ from typing import Final, NamedTuple, cast
 import apsw
 
 from promptwire_server.core.budget import Calendar
-from promptwire_server.core.ledger import ADJUSTMENT, ATTEMPT, SAVED, Amounts, Tokens
-from promptwire_server.core.sums import Counts, Question, Selection, Sum, Summed
+from promptwire_server.core.ledger import ADJUSTMENT, ATTEMPT, SAVED
+from promptwire_server.core.sums import Question, Selection, Sum, Summed
+from promptwire_server.stores.sums import AMOUNTS, CACHE, DEDUP, FIXED_US, TOKENS, Value, add_units, begins, fill, sum_of
 
-Value = str | int | bytes | None
-
-_FIXED_US: Final = {"minute": 60_000_000, "hour": 3_600_000_000}
-_TOKENS: Final = [f"SUM({name}_tokens)" for name in Tokens._fields]
-_AMOUNTS: Final = [f"SUM({name}_nano_usd)" for name in Amounts._fields]
 _COUNTED: Final = f"kind IN ({ATTEMPT}, {SAVED})"
-_CACHE, _DEDUP = 2, 3  # of pb.ServedFrom
 _SUMS: Final = ", ".join(
     [
         f"SUM({_COUNTED}) AS entries",
         f"SUM(kind = {ATTEMPT} AND failure != x'')",
-        f"SUM({_COUNTED} AND served_from = {_CACHE})",
-        f"SUM({_COUNTED} AND served_from = {_DEDUP})",
+        f"SUM({_COUNTED} AND served_from = {CACHE})",
+        f"SUM({_COUNTED} AND served_from = {DEDUP})",
         f"SUM({_COUNTED} AND total_nano_usd IS NULL)",
-        *_TOKENS,
-        *_AMOUNTS,
+        *(f"SUM({name})" for name in (*TOKENS, *AMOUNTS)),
         "MAX(estimated)",
     ]
 )
@@ -50,7 +44,7 @@ def answer(connection: apsw.Connection, question: Question) -> Summed:
     """A page of sums, and on the first page the total."""
     _measure(connection, question)
     parts = _parts(question)
-    sums = [_sum(question, row) for row in _rows(connection, question, parts)]
+    sums = [sum_of(question, row) for row in _rows(connection, question, parts)]
     more = len(sums) > question.limit
     page = sums[: question.limit]
     total = None if question.offset else _total(connection, question.selection, parts)
@@ -85,7 +79,7 @@ def _bucket(question: Question) -> str:
     """Where the row's time is added."""
     if question.period is None:
         return "?"
-    width_us = _FIXED_US.get(question.period)
+    width_us = FIXED_US.get(question.period)
     if width_us is not None:
         return f"at_us - at_us % {width_us}"
     return "(SELECT start_us FROM temp.buckets WHERE start_us <= at_us ORDER BY start_us DESC LIMIT 1)"
@@ -93,21 +87,13 @@ def _bucket(question: Question) -> str:
 
 def _measure(connection: apsw.Connection, question: Question) -> None:
     """Write down where days, weeks and months begin, from the first row to the last: their lengths vary."""
-    if question.period is None or question.period in _FIXED_US:
+    if question.period is None or question.period in FIXED_US:
         return
     connection.execute("CREATE TEMP TABLE buckets (start_us INTEGER PRIMARY KEY)")
     for first, last in cast("Iterator[tuple[int | None, int]]", connection.execute("SELECT MIN(at_us), MAX(at_us) FROM ledger")):
         if first is not None:
             starts = begins(Calendar(question.period, question.zone), first, last)
             connection.executemany("INSERT INTO temp.buckets VALUES (?)", ((start,) for start in starts))
-
-
-def begins(calendar: Calendar, first_us: int, last_us: int) -> Iterator[int]:
-    """The begins of all windows from the one of a moment to that of another."""
-    start_us = calendar.bucket_us(first_us)
-    while start_us <= last_us:
-        yield start_us
-        start_us = cast("int", calendar.ends_us(start_us))  # which is where the next begins
 
 
 def _rows(connection: apsw.Connection, question: Question, parts: _Parts) -> Sequence[Sequence[Value]]:
@@ -124,34 +110,8 @@ def _total(connection: apsw.Connection, selection: Selection, parts: _Parts) -> 
     total = Sum(selection.start_us, selection.end_us)
     select = f"SELECT {_SUMS} FROM ledger WHERE {parts.where}"  # noqa: S608 - names of our own
     (row,) = connection.execute(select, parts.where_values).fetchall()
-    _fill(total, cast("Sequence[int | None]", row))
+    fill(total, cast("Sequence[int | None]", row))
     return total
-
-
-def _sum(question: Question, row: Sequence[Value]) -> Sum:
-    start_us, dimensions = cast("int", row[0]), len(question.by)
-    end_us: int | None = question.selection.end_us
-    if question.period is not None:
-        end_us = Calendar(question.period, question.zone).ends_us(start_us)
-    labels = 1 + dimensions + len(question.labels)
-    found = Sum(
-        start_us,
-        cast("int", end_us),
-        cast("tuple[str, ...]", tuple(row[1 : 1 + dimensions])),
-        cast("tuple[str | None, ...]", tuple(row[1 + dimensions : labels])),
-    )
-    _fill(found, cast("Sequence[int | None]", row[labels:]))
-    return found
-
-
-def _fill(into: Sum, numbers: Sequence[int | None]) -> None:
-    """Take in the numbers of _SUMS; of no rows at all they are NULL."""
-    counts, rest = numbers[: len(Counts._fields)], numbers[len(Counts._fields) :]
-    into.counts = Counts(*(number or 0 for number in counts))
-    into.tokens = Tokens(*(number or 0 for number in rest[: len(Tokens._fields)]))
-    *amounts, estimated = rest[len(Tokens._fields) :]
-    into.amounts = Amounts(*amounts)
-    into.estimated = bool(estimated)
 
 
 def _add_units(connection: apsw.Connection, parts: _Parts, page: Sequence[Sum], total: Sum | None) -> None:
@@ -161,9 +121,5 @@ def _add_units(connection: apsw.Connection, parts: _Parts, page: Sequence[Sum], 
         f"SELECT {', '.join(parts.keys)}, units.key, SUM(units.value) FROM ledger, json_each(ledger.units) AS units"  # noqa: S608 - names of our own
         f" WHERE ledger.units != '{{}}' AND {parts.where} GROUP BY {', '.join(numbers)}"
     )
-    sums = {(each.start_us, *each.group, *each.labels): each for each in page}
-    for *key, unit, count in connection.execute(select, [*parts.key_values, *parts.where_values]):
-        for into in (sums.get(tuple(key)), total):
-            if into is not None:
-                name = cast("str", unit)
-                into.units[name] = into.units.get(name, 0) + cast("int", count)
+    found = connection.execute(select, [*parts.key_values, *parts.where_values]).fetchall()
+    add_units(cast("Sequence[Sequence[Value]]", found), page, total)
