@@ -116,7 +116,7 @@ class AiohttpUpstream:
         except aiohttp.ConnectionTimeoutError as error:
             raise self._failure(error) from None
         except TimeoutError:
-            raise patience.error(asyncio.get_running_loop().time(), "idle") from None
+            raise self._late(patience, "idle") from None
         except (aiohttp.ClientError, OSError) as error:
             raise self._failure(error) from None
         finally:
@@ -133,7 +133,7 @@ class AiohttpUpstream:
         except aiohttp.ConnectionTimeoutError as error:
             raise self._failure(error) from None
         except TimeoutError:
-            raise patience.error(asyncio.get_running_loop().time(), "first_token") from None
+            raise self._late(patience, "first_token") from None
         except (aiohttp.ClientError, OSError) as error:
             raise self._failure(error) from None
         return AiohttpStream(response, self._endpoint, patience, begun_s, self._lingering)
@@ -146,6 +146,10 @@ class AiohttpUpstream:
         if self._session is not None:
             await self._session.close()
 
+    def _late(self, patience: Patience, waited_for: Cause) -> PromptwireError:
+        """The error for a wait without success; of one for a connection, that nothing was asked yet."""
+        return patience.error(asyncio.get_running_loop().time(), waited_for if _IN_USE.get() is not None else "connect")
+
     def _patience(self, request: Request, now_s: float) -> Patience:
         remaining_s = request.deadline_s - self._clock.monotonic()
         if remaining_s <= 0:
@@ -155,6 +159,7 @@ class AiohttpUpstream:
         return Patience(self._endpoint.name, self._endpoint.timeouts, begun_s=now_s, remaining_s=remaining_s)
 
     async def _send(self, request: Request) -> aiohttp.ClientResponse:
+        _IN_USE.set(None)  # that of the request before
         session = self._session or self._opened()
         try:
             response = await self._ask(session, request)

@@ -9,6 +9,7 @@ from promptwire_server.core.call import Call
 from promptwire_server.core.clock import Clock
 from promptwire_server.core.errors import CallCancelled, Origin, PromptwireError, failure_of
 from promptwire_server.core.estimate import prompt_tokens
+from promptwire_server.providers.failed import waited
 
 
 class Try:
@@ -51,8 +52,10 @@ class Try:
         self._settle()
 
     def failed(self, error: PromptwireError) -> None:
-        """It ended in an error."""
+        """It ended in an error. Who was asked and has not answered in time has read the prompt all the same."""
         if not self._settled:
+            if waited(error):
+                self._unanswered()
             self._attempt.failure.CopyFrom(failure_of(error))
             if self._spent is not None:
                 self._bill(self._spent())
@@ -63,13 +66,16 @@ class Try:
 
         The vendor has begun to read the prompt, and no longer says what it takes for that: an estimate.
         """
-        if self._reads is not None or self._spent is None:
-            self._spent = self._reads or self._read
+        self._unanswered()
         self.failed(CallCancelled("the caller went away", origin=Origin(self._attempt.provider)))
 
     def withdrawn(self) -> None:
         """It was none: the request was refused before anything was asked."""
         self._settled = True
+
+    def _unanswered(self) -> None:
+        if self._reads is not None or self._spent is None:
+            self._spent = self._reads or self._read
 
     def _read(self) -> pb.Usage:
         return pb.Usage(input_tokens=prompt_tokens(self._call.request), estimated=True)

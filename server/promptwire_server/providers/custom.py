@@ -35,7 +35,7 @@ from promptwire_server.core.reply import Batch, Event, Reply
 from promptwire_server.core.secret import Secret
 from promptwire_server.providers.asked import missing
 from promptwire_server.providers.attempt import Try
-from promptwire_server.providers.failed import failed
+from promptwire_server.providers.failed import failed, too_late
 from promptwire_server.providers.interruption import interrupted
 from promptwire_server.providers.speech import Speech, completed
 
@@ -212,7 +212,7 @@ class _Turn:
                 with self._guarded():
                     return await said
         except TimeoutError:
-            raise DeadlineExceeded.during("upstream", f"the deadline passed while {self.name} was answering; allow more time") from None
+            raise too_late(self.name) from None
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:

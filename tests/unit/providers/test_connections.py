@@ -1,14 +1,17 @@
 """The way to a vendor: proxies, authorities, certificates of ours, and pools of connections for each address."""
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from promptwire import v1 as pb
 from promptwire_server.core.clock import SystemClock
-from promptwire_server.core.errors import UpstreamAccount, UpstreamFailed
+from promptwire_server.core.errors import DeadlineExceeded, UpstreamAccount, UpstreamFailed
 from promptwire_server.core.secret import Credential, Reference, Secret
 from promptwire_server.providers.provider import Provider
 from promptwire_server.providers.registry import build
@@ -160,3 +163,26 @@ async def test_a_credential_that_was_read_anew_and_cannot_be_sent_is_the_account
             assert there.received[-1].headers["authorization"] == "Bearer sk-4"
         finally:
             await made.aclose()
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+async def test_only_who_was_asked_has_read_the_prompt_when_time_is_up(*, stream: bool) -> None:
+    asked, leave = asyncio.Event(), asyncio.Event()
+
+    async def silent(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        await leave.wait()
+        writer.close()
+
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    async with server, provider(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1", limit=1) as mine:
+        soon_s = SystemClock().monotonic() + 0.3
+        first, second = (replace(make_call("four words, or five"), stream=stream, deadline_s=soon_s) for _ in range(2))
+        waiting = asyncio.create_task(ask(mine, first))
+        await asked.wait()
+        with pytest.raises(DeadlineExceeded, match="before mine had a connection free"):  # there is only one
+            await ask(mine, replace(second, deadline_s=soon_s - 0.2))
+        with pytest.raises(DeadlineExceeded, match="while mine was answering"):
+            await waiting
+        leave.set()
+    assert [call.trail.attempts[0].usage for call in (first, second)] == [pb.Usage(input_tokens=5, estimated=True), pb.Usage()]
