@@ -11,6 +11,7 @@ from promptwire_server.core.errors import (
     UpstreamAccount,
     UpstreamFailed,
     UpstreamInvalidRequest,
+    UpstreamMisdirected,
     UpstreamModelUnknown,
     UpstreamPolicy,
     UpstreamRateLimited,
@@ -90,8 +91,9 @@ _STATUSES: Final = (
         scripts={"ollama": "status=400;message=the input length exceeds the context length"},
     ),
     _both("policy", "status=400;code=content_policy_violation", _fails(UpstreamPolicy), without=frozenset({"ollama"})),
-    *(_both(f"redirect {status}", f"redirect={status}", _again()) for status in (301, 302, 307, 308)),
+    *(_both(f"redirect {status}", f"redirect={status}", _fails(UpstreamMisdirected)) for status in (301, 302, 307, 308)),
     _both("error page", f"status=502;{_PAGE}", _again()),
+    _both("compressed error page", "status=503;gzip", _again(connection="either")),
     _both("error that never ends", "status=503;huge_body=forever", _again(connection="closed")),
 )
 _SILENCES: Final = (
@@ -135,8 +137,8 @@ _BODIES: Final = (
     _both("huge line", "huge_line=forever", _BROKEN),
     _both("huge event", "huge_event=1m", _BROKEN, without=frozenset({"anthropic"})),  # whose stream may have begun before
     Fault("huge body", "huge_body=forever", _BROKEN, _CUT),
-    _both("gzip", "gzip", _WRONG),
-    _both("gzip bomb", "gzip_bomb=2m", _WRONG),
+    _both("gzip", "gzip", _fails(UpstreamMisdirected, "either")),
+    _both("gzip bomb", "gzip_bomb=2m", _fails(UpstreamMisdirected, "either")),
     _both("error first", "error_event=0", _WRONG),
     Fault("error midway", f"error_event={MIDWAY};{_SLOWLY}", _WRONG, _CUT_EITHER),
     Fault("no terminal marker", f"done=0;{_SLOWLY}", _WELL, _CUT_EITHER, differs={"gemini": _WELL}),  # which has none

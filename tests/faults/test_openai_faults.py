@@ -15,6 +15,7 @@ from promptwire_server.core.errors import (
     UpstreamAccount,
     UpstreamFailed,
     UpstreamInvalidRequest,
+    UpstreamMisdirected,
     UpstreamModelUnknown,
     UpstreamPolicy,
     UpstreamRateLimited,
@@ -43,15 +44,15 @@ class Fault:
 
 FAULTS = [
     # Bodies and events that never end, or unpack to more than there is room for.
-    Fault("gzip_bomb=20m", UpstreamFailed, UpstreamFailed, "compresses"),
-    Fault("gzip", UpstreamFailed, UpstreamFailed, "compresses"),
+    Fault("gzip_bomb=20m", UpstreamMisdirected, UpstreamMisdirected, "compresses"),
+    Fault("gzip", UpstreamMisdirected, UpstreamMisdirected, "compresses"),
     Fault("huge_line=forever", UpstreamFailed, UpstreamFailed),
     Fault("huge_event=1m", UpstreamFailed, UpstreamFailed),
     Fault("huge_body=forever", UpstreamFailed, StreamInterrupted, "longer than"),
     Fault("header_bytes=100k", UpstreamFailed, UpstreamFailed, "head"),
     # Redirects, to a place that would answer.
-    *(Fault(f"redirect={status}", UpstreamFailed, UpstreamFailed, "base_url") for status in (301, 302, 303, 307, 308)),
-    Fault("redirect=302;location=http:%2F%2F127.0.0.1:1%2F", UpstreamFailed, UpstreamFailed, "base_url"),
+    *(Fault(f"redirect={status}", UpstreamMisdirected, UpstreamMisdirected, "base_url") for status in (301, 302, 303, 307, 308)),
+    Fault("redirect=302;location=http:%2F%2F127.0.0.1:1%2F", UpstreamMisdirected, UpstreamMisdirected, "base_url"),
     # Connections that end.
     *(Fault(f"{how}=start", UpstreamFailed, UpstreamFailed) for how in ("fin", "rst")),
     *(Fault(f"{how}=head", UpstreamFailed, UpstreamFailed) for how in ("fin", "rst")),

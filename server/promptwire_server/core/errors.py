@@ -31,7 +31,7 @@
     │   │   └── UpstreamModelUnknown    it has no such model: another may
     │   ├── UpstreamPolicy          the provider refuses the prompt by its policy
     │   ├── UpstreamFailed          broken, unreachable, garbled: nothing was delivered
-    │   │   └── UpstreamMisdirected     nothing is served at the operator's address of it
+    │   │   └── UpstreamMisdirected     what is at the operator's address of it will not do: never retried
     │   ├── NoHealthyUpstream       nobody is left to ask
     │   └── StreamInterrupted       broken after the first delta
     ├── DeadlineExceeded        the time ran out, in a phase
@@ -341,7 +341,7 @@ class UpstreamFailed(UpstreamError):
 
 
 class UpstreamMisdirected(UpstreamFailed):
-    """The operator's address of the provider leads to something else."""
+    """The operator's address of the provider leads to something else, as it will until somebody changes it."""
 
     retryable = False
 

@@ -18,7 +18,7 @@ from yarl import URL
 
 from promptwire_server.core.clock import Clock
 from promptwire_server.core.errors import DeadlineExceeded, Origin, PromptwireError, UpstreamAccount
-from promptwire_server.providers.failed import failed, timed_out, too_long
+from promptwire_server.providers.failed import failed, misdirected, timed_out, too_long
 from promptwire_server.providers.patience import TICK_S, Cause, Patience
 from promptwire_server.providers.upstream import Answer, Endpoint, Request, Tls, sendable
 
@@ -171,7 +171,8 @@ class AiohttpUpstream:
         encoding = response.headers.get("content-encoding", "identity")
         if encoding.lower() != "identity":
             response.close()
-            raise failed(self._endpoint.name, "it compresses its answers though told not to; a proxy on the way may be the cause")
+            kind = misdirected if response.ok else failed  # an error page of somebody on the way may pass
+            raise kind(self._endpoint.name, "it compresses its answers though told not to; a proxy on the way may be the cause")
         return response
 
     async def _ask(self, session: aiohttp.ClientSession, request: Request) -> aiohttp.ClientResponse:

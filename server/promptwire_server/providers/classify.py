@@ -114,7 +114,7 @@ _INVALID: _Verdict = (UpstreamInvalidRequest, "the provider calls the request wr
 _OVERLOAD: _Verdict = (UpstreamFailed, "the provider is overloaded")
 _FAILED: _Verdict = (UpstreamFailed, "the provider failed")
 _REDIRECT: _Verdict = (
-    UpstreamFailed,
+    UpstreamMisdirected,
     "the provider answers with a redirect, which is not followed since it would take the key along; set base_url to where it leads",
 )
 

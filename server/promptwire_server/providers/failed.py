@@ -1,6 +1,6 @@
 """The failure of a provider that broke its own promises."""
 
-from promptwire_server.core.errors import DeadlineExceeded, Origin, PromptwireError, UpstreamFailed
+from promptwire_server.core.errors import DeadlineExceeded, Origin, PromptwireError, UpstreamFailed, UpstreamMisdirected
 
 _WAITED = frozenset({"deadline", "first_token", "idle", "total"})  # for an answer; "connect" is for a connection
 
@@ -8,6 +8,11 @@ _WAITED = frozenset({"deadline", "first_token", "idle", "total"})  # for an answ
 def failed(provider: str, what: str, *, http_status: int | None = None) -> UpstreamFailed:
     """The error; `what` completes the sentence that begins with the provider's name, without words of the other side."""
     return UpstreamFailed(f"{provider}: {what}", origin=Origin(provider, http_status))
+
+
+def misdirected(provider: str, what: str) -> UpstreamMisdirected:
+    """The failure of one that would fail in the same way again, until the operator changes something; `what` as above."""
+    return UpstreamMisdirected(f"{provider}: {what}", origin=Origin(provider))
 
 
 def timed_out(provider: str, what: str, timeout: str) -> UpstreamFailed:

@@ -20,6 +20,7 @@ from promptwire_server.core.errors import (
     UpstreamError,
     UpstreamFailed,
     UpstreamInvalidRequest,
+    UpstreamMisdirected,
     UpstreamRateLimited,
     failure_of,
 )
@@ -150,6 +151,14 @@ async def test_nothing_is_tried_again_where_that_cannot_help(error: PromptwireEr
     with pytest.raises(type(error)):
         await router(clock, upstream, Planned([A]))(make_call())
     assert upstream.asked == "a"
+
+
+async def test_where_an_address_leads_elsewhere_only_others_are_asked(clock: ManualClock, make_call: MakeCall) -> None:
+    alone, beside = Upstream(clock, a=[UpstreamMisdirected("redirect")]), Upstream(clock, a=[UpstreamMisdirected("redirect")], b=[None])
+    with pytest.raises(UpstreamMisdirected):
+        await router(clock, alone, Planned([A]))(make_call())
+    await router(clock, beside, Planned([A, B]))(make_call())
+    assert (alone.asked, beside.asked) == ("a", "ab")
 
 
 async def test_a_wrong_request_goes_to_nobody_else(clock: ManualClock, make_call: MakeCall) -> None:

@@ -58,7 +58,7 @@ SECRET = "the prompt was: hunter2"
         (Said(500), UpstreamFailed),
         (Said(503), UpstreamFailed),
         (Said(529, kind="overloaded_error"), UpstreamFailed),
-        (Said(302), UpstreamFailed),
+        (Said(302), UpstreamMisdirected),
         (Said(999), UpstreamFailed),
         (Said(code="server_error"), UpstreamFailed),
         (Said(code="rate_limit_exceeded"), UpstreamRateLimited),

@@ -73,11 +73,9 @@ class Anthropic:
         request = to_wire(call, self._provider, sampling=self._sampling)
         try:
             answer = await fetch(self._wire(_COUNT, request, counted(request.body)))
-        except UpstreamMisdirected:
-            return None
         except UpstreamModelUnknown:
             raise
-        except UpstreamInvalidRequest as error:
+        except (UpstreamInvalidRequest, UpstreamMisdirected) as error:
             if error.origin.http_status in _NO_SUCH_PATH:
                 return None
             raise
