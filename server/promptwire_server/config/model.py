@@ -20,6 +20,7 @@ from promptwire_server.config.similar import Similar
 from promptwire_server.config.stores import Stores
 from promptwire_server.config.units import Address
 
+_MAX_MESSAGE_BYTES = (1 << 31) - 1  # gRPC counts them in 32 bits
 _MIN_KEY_CHARACTERS = 20  # an API key of fewer characters can be guessed
 
 
@@ -116,8 +117,8 @@ class Server(Section):
     tls: Tls = Field(Tls.model_validate({}), description="Certificates of the gRPC port.")
     reflection: bool = Field(True, description="Let grpcurl and its kind ask for the contract.", examples=[True])  # noqa: FBT003
     channelz: bool = Field(False, description="Serve grpc.channelz.v1 for debugging connections.", examples=[False])  # noqa: FBT003
-    max_request_bytes: Bytes = Field(16 << 20, description="Largest request message.", examples=["16MiB"])
-    max_response_bytes: Bytes = Field(64 << 20, description="Largest response message.", examples=["64MiB"])
+    max_request_bytes: Bytes = Field(16 << 20, le=_MAX_MESSAGE_BYTES, description="Largest request message.", examples=["16MiB"])
+    max_response_bytes: Bytes = Field(64 << 20, le=_MAX_MESSAGE_BYTES, description="Largest response message.", examples=["64MiB"])
     max_call_duration_s: Seconds = Field(
         600.0, alias="max_call_duration", description="Longest time of a call, also when the client sets no deadline.", examples=["10m"]
     )
@@ -126,11 +127,11 @@ class Server(Section):
     )
     admission: Admission = Field(Admission.model_validate({}), description="Who is let in when not all can be.")
     max_streams_per_connection: int = Field(
-        100,
+        1000,
         ge=1,
         le=1_000_000,
-        description="RPCs at the same time on one HTTP/2 connection; bounds what a reset flood costs.",
-        examples=[100],
+        description="RPCs at the same time on one HTTP/2 connection; more are refused without a word. Bounds what a reset flood costs.",
+        examples=[1000],
     )
     max_connection_age_s: Seconds = Field(
         1800.0,

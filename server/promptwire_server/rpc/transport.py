@@ -26,6 +26,8 @@ from promptwire_server.rpc.exchange import Method
 from promptwire_server.rpc.status import code_of, shortened, trailers_of
 
 _MALFORMED = "it is not a message of this method (another type, cut off, nested too deep, or text that is not UTF-8)"
+_ON_ITS_WAY_S = 0.05  # of a call's time, at most, for its answer to reach the client
+_SHARE_ON_ITS_WAY = 0.05
 _MAX_DETAILS_BYTES = 512  # grpc-message is percent-encoded: three times this in the worst case
 Context = grpc.aio.ServicerContext[Message, Message]
 Serialize = Callable[[Message | None], bytes | None]
@@ -76,7 +78,7 @@ class GrpcExchange:
         self._trail: Trail | None = None
         self.arrival_s = edge.clock.monotonic()
         remaining_s = context.time_remaining()
-        self.deadline_s = self.arrival_s + (edge.max_call_s if remaining_s is None else min(remaining_s, edge.max_call_s))
+        self.deadline_s = self.arrival_s + (edge.max_call_s if remaining_s is None else min(_answered_by(remaining_s), edge.max_call_s))
         self.sent = 0
         self.last: Message | None = None  # what was sent last: says how far the client is
         self.blocked_since_s: float | None = None  # since when a send waits for the reader
@@ -257,9 +259,17 @@ class Transport:
         return InternalError(f"internal error; report request_id {exchange.request_id}")
 
 
+def _answered_by(remaining_s: float) -> float:
+    """When to be done, so that an error with all its details reaches a client before its own deadline does away with them."""
+    return remaining_s - min(_ON_ITS_WAY_S, remaining_s * _SHARE_ON_ITS_WAY)
+
+
 async def _abort(context: Context, exchange: GrpcExchange, error: PromptwireError, remaining_s: float) -> None:
     trailers = trailers_of(error, exchange.facts(), exchange.trail.attempts, remaining_s)
-    await context.abort(code_of(error), shortened(error.message, _MAX_DETAILS_BYTES), trailers)
+    try:
+        await context.abort(code_of(error), shortened(error.message, _MAX_DETAILS_BYTES), trailers)
+    except grpc.aio.InternalError:  # the client went away meanwhile; the core would log a stack of its own
+        raise asyncio.CancelledError from None
 
 
 def _nothing(response: Message | None) -> bytes | None:  # noqa: ARG001 - a Serialize's shape
