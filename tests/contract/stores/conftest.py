@@ -14,7 +14,7 @@ from tests.contract.stores.postgres_server import PostgresServer
 from tests.contract.stores.redis_server import RedisServer, installed
 
 # Its driver is an extra, which CI has.
-collect_ignore = [] if find_spec("psycopg") or os.environ.get("CI") else ["test_postgres.py"]
+collect_ignore = [] if find_spec("psycopg") or os.environ.get("CI") else ["test_postgres.py", "test_postgres_usage.py"]
 
 
 @pytest.fixture(scope="session")
