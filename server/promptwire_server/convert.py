@@ -40,11 +40,14 @@ from promptwire_server.rpc.events import StreamSettings
 from promptwire_server.rpc.server import DrainSettings, KeepaliveSettings, ServerSettings
 from promptwire_server.rpc.tls import TlsSettings
 
+_LONGEST_S = 24 * 86_400.0  # gRPC's core counts milliseconds in 32 bits; a connection that may live so long may live for ever
+
 
 def server_settings(settings: Settings, *, worker: bool) -> ServerSettings:
     """How to listen. A worker shares its port, and leaves the probes to its supervisor."""
     server = settings.server
     grace_s = server.max_connection_age_grace_s
+    keepalive = server.keepalive
     return ServerSettings(
         listen=str(server.listen),
         health_listen=None if worker or server.health_listen is None else str(server.health_listen),
@@ -57,11 +60,11 @@ def server_settings(settings: Settings, *, worker: bool) -> ServerSettings:
         reuse_port=worker,
         write_stall_timeout_s=server.streaming.write_stall_timeout_s,
         keepalive=KeepaliveSettings(
-            ping_interval_s=server.keepalive.interval_s,
-            ping_timeout_s=server.keepalive.timeout_s,
-            min_client_ping_interval_s=server.keepalive.min_client_interval_s,
-            max_connection_age_s=server.max_connection_age_s,
-            max_connection_age_grace_s=server.max_call_duration_s if grace_s is None else grace_s,
+            ping_interval_s=min(keepalive.interval_s, _LONGEST_S),
+            ping_timeout_s=min(keepalive.timeout_s, _LONGEST_S),
+            min_client_ping_interval_s=min(keepalive.min_client_interval_s, _LONGEST_S),
+            max_connection_age_s=min(server.max_connection_age_s, _LONGEST_S),
+            max_connection_age_grace_s=min(server.max_call_duration_s if grace_s is None else grace_s, _LONGEST_S),
         ),
         drain=DrainSettings(pre_drain_s=server.drain.pre_drain_s, grace_s=server.drain.grace_s),
     )

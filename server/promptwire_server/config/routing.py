@@ -50,12 +50,13 @@ def _section(example: str) -> BeforeValidator:
 def _hedge_after(value: object) -> float | None:
     if value is None or value == _P95:
         return None
-    if isinstance(value, str | int | float):
-        try:
-            return seconds(value)
-        except ValueError:
-            pass
-    raise ValueError('must be "p95", or a duration such as "800ms"')
+    try:
+        after_s = seconds(value) if isinstance(value, str | int | float) else None
+    except ValueError:
+        after_s = None
+    if not after_s:
+        raise ValueError('must be "p95", or a duration such as "800ms", more than 0s: at once, every call would be made twice')
+    return after_s
 
 
 Names = Annotated[list[str], BeforeValidator(_listed, json_schema_input_type=str | list[str])]

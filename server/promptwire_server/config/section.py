@@ -3,7 +3,7 @@
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
 from promptwire_server.config.address import base, checked
 from promptwire_server.config.reference import FileText, parsed
@@ -75,14 +75,14 @@ def _text(value: object) -> str:
 
 
 Seconds = Annotated[
-    float,
-    PlainValidator(seconds),
+    float,  # bounds of a Field hold for what has been read: a PlainValidator would swallow them
+    BeforeValidator(seconds),
     PlainSerializer(duration_text, return_type=str),
     WithJsonSchema({"type": ["string", "number"], "pattern": r"^(\d+(\.\d+)?(us|ms|s|m|h|d)?)+$", "minimum": 0}),
 ]
 Bytes = Annotated[
     int,
-    PlainValidator(size_bytes),
+    BeforeValidator(size_bytes),
     PlainSerializer(size_text, return_type=str),
     WithJsonSchema({"type": ["string", "integer"], "pattern": r"^\d+(\.\d+)?\s*([kKmMgGtT]?[iI]?[bB])?$", "minimum": 0}),
 ]

@@ -11,12 +11,20 @@ _SIZE_UNITS = {"": 1, "b": 1} | {
     prefix + suffix: base**power for power, prefix in enumerate("kmgt", start=1) for suffix, base in (("b", 1000), ("ib", 1024))
 }
 _MAX_PORT = 65535
+_LONGEST_S = 3650 * 86400.0  # ten years: nobody means more, and clocks, timers and messages count no further than some centuries
 
 
 def seconds(text: str | float) -> float:
-    """Seconds of a duration such as "250ms", "30s" or "1h30m"; a bare number is seconds. Raises ValueError."""
+    """Seconds of a duration such as "250ms", "30s" or "1h30m", of ten years at most; a bare number is seconds. Raises ValueError."""
+    value_s = _seconds(text)
+    if not value_s <= _LONGEST_S:  # not a number is none of both
+        raise ValueError("must be at most 3650d, ten years")
+    return value_s
+
+
+def _seconds(text: str | float) -> float:
     if isinstance(text, int | float) and not isinstance(text, bool):
-        return _not_negative(float(text))
+        return float(min(_not_negative(text), _LONGEST_S * 2))  # YAML's whole numbers may be too large for a float
     stripped = str(text).strip().lower()
     if re.fullmatch(r"\d+(\.\d+)?", stripped):
         return float(stripped)

@@ -140,6 +140,7 @@ def test_the_schema_takes_every_form() -> None:
         ("fast: {targets: [echo/a], fallbacks: [nowhere]}", 'models.fast.fallbacks.default[0]: "nowhere" is neither an alias'),
         ("fast: {targets: [echo/a], fallbacks: {timeout: [echo/b]}}", "models.fast.fallbacks.timeout: there is no such key"),
         ("fast: {targets: [echo/a], hedge: {after: p99}}", 'models.fast.hedge.after: must be "p95", or a duration such as "800ms"'),
+        ("fast: {targets: [echo/a], hedge: {after: 0s}}", "more than 0s: at once, every call would be made twice"),
         ("fast: {targets: [echo/a], hedge: 800ms}", "models.fast.hedge: must be a section, such as {after: p95}"),
         ("fast: {targets: [echo/a], shadow: echo/b}", "models.fast.shadow: must be a section, such as {to: "),
         ("fast: {targets: [echo/a], fallbacks: 3}", "models.fast.fallbacks: must be a name, a list of names, or a section"),

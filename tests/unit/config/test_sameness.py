@@ -27,3 +27,7 @@ def test_dedup_is_switched_by_a_variable(bare: Bare, written: str) -> None:
 
 def test_dedup_is_on_or_off(load: Configured) -> None:
     assert "'off' or 'on'" in load.faults("dedup: {default: 1}")[-1]
+
+
+def test_answers_are_kept_for_some_time(load: Configured) -> None:
+    assert "idempotency.ttl: must be more than 0" in load.faults("idempotency: {ttl: 0s}")[-1]

@@ -39,6 +39,13 @@ def test_negative_numbers_are_refused() -> None:
         size_bytes(-1)
 
 
+@pytest.mark.parametrize("text", ["999999999999d", "3651d", 3650 * 86400 + 1, "9" * 400, 10**400, float("inf"), float("nan")])
+def test_no_duration_is_longer_than_ten_years(text: str | float) -> None:
+    assert seconds("3650d") == 3650 * 86400
+    with pytest.raises(ValueError, match="at most 3650d"):
+        seconds(text)
+
+
 @pytest.mark.parametrize(("text", "expected"), [("16MiB", 16 << 20), ("500kB", 500_000), ("1 GiB", 1 << 30), (5, 5), ("5", 5), ("5b", 5)])
 def test_sizes_are_read(text: str | int, expected: int) -> None:
     assert size_bytes(text) == expected
