@@ -15,6 +15,7 @@ Judge = Callable[[str], str]  # what is wrong with a "provider/model"; empty: no
 OWN: Final = "default"  # where rules go that mean the alias's own targets; unless an alias has this name
 LIMITS: Final = ("max_in_flight", "requests_per_minute", "tokens_per_minute")
 _KINDS: Final = ("failure", "rate_limit", "context", "policy", "budget", "default")
+_LONGEST_WAY: Final = 64  # aliases that a call goes through; each costs it time, and more are a mistake
 _WHOLE: Final = 100.0
 _ROUNDING: Final = 1e-6  # 33.3 + 33.3 + 33.4 is no whole number of percents in binary
 
@@ -24,8 +25,7 @@ def check_aliases(models: Mapping[str, Alias], judge: Judge) -> Iterator[Finding
     for name, alias in models.items():
         yield from (((name, *path), message) for path, message in _Check(name, alias, models, judge).findings())
     yield from _disagreeing(models)
-    for name in _circular(models):
-        yield (name,), f'leads back to itself, by rules or splits: "{name}" would never come to a target'
+    yield from _circular(models)
 
 
 class _Check:
@@ -47,7 +47,7 @@ class _Check:
         yield from self._split()
         yield from self._fallbacks()
         shadow = self._alias.shadow
-        if shadow is not None and (problem := self._unknown(shadow.to)):
+        if shadow is not None and (problem := self._unknown(shadow.to) or self._doubled(shadow.to)):
             yield ("shadow", "to"), problem
 
     def _strategy(self) -> Iterator[Finding]:
@@ -125,6 +125,12 @@ class _Check:
             return ""
         return f'"{name}" is an alias, and targets are "provider/model": let `rules`, `split` or `fallbacks` lead there'
 
+    def _doubled(self, to: str) -> str:
+        """That a shadow would be the only one that answers anyway; empty: it is another."""
+        alias = self._alias
+        alone = not (alias.rules or alias.split) and {target.model for target in alias.targets} == {to}
+        return f'"{to}" answers all calls of this alias already, and would be paid twice; name another model' if alone else ""
+
     def _means_own(self, to: str) -> bool:
         return to == OWN and OWN not in self._models
 
@@ -160,10 +166,19 @@ def _disagreeing(models: Mapping[str, Alias]) -> Iterator[Finding]:
                 yield (name, "targets", str(position)), f"gives {target.model} other limits than {where}; write them in one place"
 
 
-def _circular(models: Mapping[str, Alias]) -> list[str]:
-    """Aliases from which rules or splits lead back to where they began. Fallbacks may: nobody is asked twice."""
+def _circular(models: Mapping[str, Alias]) -> Iterator[Finding]:
+    """Aliases from which rules or splits lead in a circle, or through too many. Fallbacks may: nobody is asked twice."""
     nexts = {name: {to for to in _leads(alias) if to in models} for name, alias in models.items()}
-    return [name for name in models if name in _reached(name, nexts)]
+    befores: dict[str, set[str]] = {name: set() for name in models}
+    for name, every in nexts.items():
+        for to in every:
+            befores[to].add(name)
+    onward, back = _depths(nexts, befores), _depths(befores, nexts)
+    for name in models:
+        if name not in onward and name not in back:
+            yield (name,), f'leads back to itself, by rules or splits: "{name}" would never come to a target'
+        elif onward.get(name) == _LONGEST_WAY + 1:  # of all aliases that are too far from targets, the nearest
+            yield (name,), f"is more than {_LONGEST_WAY} aliases from its targets, by rules or splits; let it lead there straight"
 
 
 def _leads(alias: Alias) -> Iterator[str]:
@@ -171,12 +186,16 @@ def _leads(alias: Alias) -> Iterator[str]:
     yield from (arm.to for arm in alias.split)
 
 
-def _reached(start: str, nexts: Mapping[str, set[str]]) -> set[str]:
-    reached: set[str] = set()
-    ahead = list(nexts[start])
-    while ahead:
-        name = ahead.pop()
-        if name not in reached:
-            reached.add(name)
-            ahead += nexts[name]
-    return reached
+def _depths(nexts: Mapping[str, set[str]], befores: Mapping[str, set[str]]) -> dict[str, int]:
+    """Names on the longest way from each, itself included; of names from which a circle is reached, nothing. Takes linear time."""
+    depths: dict[str, int] = {}
+    lacking = {name: len(every) for name, every in nexts.items()}
+    ready = [name for name, count in lacking.items() if not count]
+    while ready:
+        name = ready.pop()
+        depths[name] = 1 + max((depths[to] for to in nexts[name]), default=0)
+        for before in befores[name]:
+            lacking[before] -= 1
+            if not lacking[before]:
+                ready.append(before)
+    return depths

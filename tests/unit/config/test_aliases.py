@@ -149,6 +149,7 @@ def test_the_schema_takes_every_form() -> None:
         ("fast: {targets: [echo/a], shadow: {percent: 5}}", "models.fast.shadow.to: is required"),
         ("fast: {targets: [echo/a], shadow: {to: nowhere}}", 'models.fast.shadow.to: "nowhere" is neither an alias'),
         ("fast: {targets: [echo/a], shadow: {to: echo/b, percent: 0}}", "models.fast.shadow.percent: must be more than 0"),
+        ("fast: {targets: [echo/a], shadow: {to: echo/a}}", 'models.fast.shadow.to: "echo/a" answers all calls of this alias already'),
         ("fast: {rules: [{to: fast}]}", "models.fast: leads back to itself"),
         (
             "{a: {rules: [{to: b}]}, b: {split: [{name: x, to: c, percent: 100}]}, c: {targets: [echo/a], rules: [{when: tools, to: a}]}}",
@@ -182,6 +183,24 @@ def test_resilience_has_its_defaults_and_units(load: Configured) -> None:
     assert (resilience.breaker.window_s, resilience.breaker.error_rate, resilience.breaker.minimum_calls) == (60.0, 0.2, 20)
     assert (resilience.outliers, resilience.health_probes.interval_s) == (False, 0.0)
     assert load(config.dump(settings)).resilience == resilience
+
+
+def chain(length: int) -> dict[str, object]:
+    """Aliases that lead one to the next by a rule, the last one to a target."""
+    return {f"a{at}": {"rules": [{"to": f"a{at + 1}"}]} for at in range(1, length)} | {f"a{length}": "echo/a"}
+
+
+def test_aliases_lead_through_64_at_most(load: Configured) -> None:
+    load(yaml.safe_dump({"models": chain(64)}))
+    faults = load.faults(yaml.safe_dump({"models": chain(1200)}))
+    assert [fault.partition(" (")[0] for fault in faults if "models." in fault] == [
+        "models.a1136: is more than 64 aliases from its targets, by rules or splits; let it lead there straight"
+    ]
+
+
+def test_what_leads_into_a_circle_is_no_circle(load: Configured) -> None:
+    faults = load.faults("models: {a: {rules: [{to: b}]}, b: {rules: [{to: b}]}}")
+    assert [fault for fault in faults if "models.a" in fault] == []
 
 
 @pytest.mark.parametrize(
