@@ -84,6 +84,8 @@ async def test_of_two_keys_the_one_that_works_is_used(
     assert first.failure.message.endswith("(key 1)")
     assert api_key not in first.failure.message
     assert not second.HasField("failure")
+    refusal_name = pb.ErrorReason.Name(first.failure.reason).removeprefix("ERROR_REASON_")
+    assert (first.chosen_because, second.chosen_because) == ("", f"next key after {refusal_name}")
     assert [len(call.trail.attempts) for call in calls[1:]] == [1, 1]
     assert (await asked(refused), await asked(good)) == (1, 3)
 
@@ -116,6 +118,7 @@ async def test_vectors_lists_and_counts_go_by_the_same_keys(make: Make, asked: C
     call = make_embed_call(pb.EmbedRequest(texts=[f"text {number}" for number in range(150)]), model="fake")
     assert len((await provider.embed(call)).embeddings) == 150
     assert [attempt.HasField("failure") for attempt in call.call.trail.attempts] == [True, False]
+    assert call.call.trail.attempts[1].chosen_because == "next key after UPSTREAM_ACCOUNT"
     assert (await provider.count_tokens(a_call())).input_tokens
     assert await provider.models()
     assert await asked(empty) == 1

@@ -307,6 +307,7 @@ async def test_a_stream_that_breaks_goes_on_as_its_caller_wants(
     assert all(pieces.values())
     assert stream.text == (pieces[True] if discards else pieces[False] + pieces[True])
     assert [attempt.HasField("failure") for attempt in stream.response.attempts] == [True, False]
+    assert why(stream.response) == ["first by priority", "next by priority, after STREAM_INTERRUPTED"]
 
 
 async def test_a_hangup_during_calls_costs_none_of_them(serve: Serve, fake: FakeProvider, marker: str) -> None:

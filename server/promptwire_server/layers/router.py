@@ -11,7 +11,7 @@ from promptwire import v1 as pb
 from promptwire_server.core.answer import failures
 from promptwire_server.core.call import Call, Target
 from promptwire_server.core.clock import Chance, Clock
-from promptwire_server.core.errors import NoHealthyUpstream, PromptwireError
+from promptwire_server.core.errors import NoHealthyUpstream, PromptwireError, StreamInterrupted
 from promptwire_server.core.handler import Handler
 from promptwire_server.core.reply import Event, Reply
 from promptwire_server.layers.alias import Hedge, Shadow
@@ -20,6 +20,7 @@ from promptwire_server.layers.retry import RetryBudget, RetrySettings, pause_s
 
 _RESERVED = 0.5  # of the remaining time, at most, is kept for the targets that may be needed next
 _PATIENCE = 2.0  # how many times as long as usual the next target may need: half of the time is too much to keep for a quick one
+_BROKEN = pb.ErrorReason.Name(StreamInterrupted.reason).removeprefix("ERROR_REASON_")  # why a stream is made again
 _LEAST_S = 1.0  # kept even for the quickest, within that half: what is usual may have changed when its turn comes
 
 
@@ -167,7 +168,7 @@ class _Course:
         self._plan = plan
         self._ahead = deque(plan.choices)
         if call.avoid:
-            self._ahead = deque(sorted(self._ahead, key=lambda choice: choice.target in call.avoid))
+            self._ahead = deque(sorted(map(self._again, self._ahead), key=lambda choice: choice.target in call.avoid))
         self._before = len(call.trail.attempts)  # made for a stream that broke, which is told by whoever makes it good
         self._retries = 0
         self._pauses: dict[int, float] = {}  # in seconds, by the place in the trail of the attempt before each
@@ -256,8 +257,13 @@ class _Course:
             return following
         broke_off = choice.target in self._call.avoid and not self._retries  # it was reached before, and may ask for a pause now
         if error.retryable and (reached or broke_off) and await self._paused(error, choice.target):
-            return Choice(choice.target, f"retry after {error.reason_name}")
+            return Choice(choice.target, f"retry after {error.reason_name if reached else _BROKEN}")
         return None
+
+    def _again(self, choice: Choice) -> Choice:
+        """The choice as one made because a stream broke."""
+        retried = choice.target in self._call.avoid
+        return Choice(choice.target, f"retry after {_BROKEN}" if retried else f"{choice.because}, after {_BROKEN}")
 
     def _used_up(self) -> bool:
         return self._made() >= self._router.settings.max_attempts

@@ -65,7 +65,7 @@ class Adapter:
         wire, answer = self._dialect.ask(call)
         if self._ring is None:
             return await self._ask(wire, answer, None)
-        return await self._ring.lend(answer.model, call.trail, lambda key: self._ask(wire, answer, key))
+        return await self._ring.lend(answer.model, call.trail, lambda key, refusal: self._ask(wire, answer, key, refusal))
 
     async def embed(self, call: EmbedCall) -> pb.EmbedResponse:
         """See Provider. Batches go one after the other: all at once would only meet the vendor's rate limit."""
@@ -76,9 +76,9 @@ class Adapter:
         texts, most = call.request.texts, embeddings.most_texts
         wire = embeddings.to_wire(call)
 
-        async def ask(key: Key | None) -> None:
+        async def ask(key: Key | None, refusal: PromptwireError | None) -> None:
             response.ClearField("usage")  # vectors that another key has brought were billed to that attempt
-            with Try(call.call, self.name, call.model, self._clock) as attempt:
+            with Try(call.call, self.name, call.model, self._clock, _because(refusal)) as attempt:
                 for start in range(len(response.embeddings), len(texts), most):
                     batch = texts[start : start + most]
                     attempt.asked(partial(_taken, response.usage, batch))
@@ -153,18 +153,18 @@ class Adapter:
         return self._object(await self._found(wire, deadline_s, model))
 
     async def _found(self, wire: Wire, deadline_s: float, model: str) -> Response:
-        async def ask(key: Key | None) -> Response:
+        async def ask(key: Key | None, _: PromptwireError | None) -> Response:
             return self._accepted(await self._upstream.fetch(_request(wire, deadline_s, key)), model, key)
 
         return await self._lent(ask, model, Trail())
 
-    async def _lent(self, ask: Callable[[Key | None], Awaitable[T]], model: str, trail: Trail) -> T:
-        return await (ask(None) if self._ring is None else self._ring.lend(model, trail, ask))
+    async def _lent(self, ask: Callable[[Key | None, PromptwireError | None], Awaitable[T]], model: str, trail: Trail) -> T:
+        return await (ask(None, None) if self._ring is None else self._ring.lend(model, trail, ask))
 
-    async def _ask(self, wire: Wire, answer: Answer, key: Key | None) -> Reply:
+    async def _ask(self, wire: Wire, answer: Answer, key: Key | None, refusal: PromptwireError | None = None) -> Reply:
         call = answer.call
         request = _request(wire, call.deadline_s, key, self._most_bytes(call))
-        with Try(call, self.name, answer.model, self._clock) as attempt:
+        with Try(call, self.name, answer.model, self._clock, _because(refusal)) as attempt:
             if call.stream:
                 return await self._streamed(request, answer, attempt, key)
             return Reply.whole(await self._whole(request, answer, attempt, key))
@@ -245,6 +245,11 @@ class Adapter:
 def _taken(usage: pb.Usage, texts: Sequence[str]) -> pb.Usage:
     """What vectors have taken when nobody waits any longer for those of some more texts, which the vendor has begun to read."""
     return pb.Usage(input_tokens=usage.input_tokens + estimate.of_texts(texts), estimated=True)
+
+
+def _because(refusal: PromptwireError | None) -> str:
+    """Why a key is asked after one that was refused; of the first, it is why the target is."""
+    return "" if refusal is None else f"next key after {refusal.reason_name}"
 
 
 def _request(wire: Wire, deadline_s: float, key: Key | None, most_bytes: int = 0) -> Request:

@@ -17,8 +17,9 @@ class Try:
 
     __slots__ = ("_attempt", "_begun_s", "_call", "_clock", "_reads", "_settled", "_spent")
 
-    def __init__(self, call: Call, provider: str, model: str, clock: Clock) -> None:
-        self._attempt = pb.Attempt(provider=provider, model=model, chosen_because=call.because)
+    def __init__(self, call: Call, provider: str, model: str, clock: Clock, because: str = "") -> None:
+        """`because`: why it is made, where the call does not say it."""
+        self._attempt = pb.Attempt(provider=provider, model=model, chosen_because=because or call.because)
         self._call = call
         self._clock = clock
         self._begun_s = clock.monotonic()

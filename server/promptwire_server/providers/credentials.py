@@ -47,25 +47,27 @@ class KeyRing:
         """They are out of use, as far as this ring goes."""
         self._known.leave(self.provider, self)
 
-    async def lend(self, model: str, trail: Trail, ask: Callable[[Key], Awaitable[T]]) -> T:
-        """What `ask` gives with a key that is let in.
+    async def lend(self, model: str, trail: Trail, ask: Callable[[Key, PromptwireError | None], Awaitable[T]]) -> T:
+        """What `ask` gives with a key that is let in; it is told the refusal of the key before, None for the first.
 
         Another key is asked when the vendor refuses one, while the trail of the call has attempts to spare. Raises UpstreamRateLimited,
         before anything is asked, when all keys rest; when all accounts are broken, the one that has been so the longest is tried, and its
         error stands. Raises UpstreamAccount when no key can be sent at all.
         """
         tried: list[Key] = []
+        refusal: PromptwireError | None = None
         while True:
             now_s = self._clock.monotonic()
             key = self._next(model, tried, now_s)
             asked = key.ask(next(self._turns), now_s)
             tried.append(key)
             try:
-                result = await ask(key)
+                result = await ask(key, refusal)
             except (UpstreamAccount, UpstreamRateLimited) as error:
                 self._refused(key, asked, model, error)
                 if not self._another(error, model, tried, trail):
                     raise self._standing(error, model) from None
+                refusal = error
             else:
                 key.works(asked)
                 return result

@@ -37,11 +37,11 @@ class LoneKey:
         """It is out of use, as far as this configuration goes."""
         self._known.leave(self.provider, self)
 
-    async def lend(self, model: str, _: Trail, ask: Callable[[None], Awaitable[T]]) -> T:
+    async def lend(self, model: str, _: Trail, ask: Callable[[None, None], Awaitable[T]]) -> T:
         """What `ask` gives."""
         asked = self._key.under_way(self._clock.monotonic())
         try:
-            result = await ask(None)
+            result = await ask(None, None)
         except (UpstreamAccount, UpstreamRateLimited) as error:
             self._hear(asked, model, error)
             raise

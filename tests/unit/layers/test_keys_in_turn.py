@@ -56,7 +56,7 @@ class World:
         return " ".join(self.asked)
 
     async def _keyed(self, call: Call) -> Reply:
-        async def ask(key: Key) -> Reply:
+        async def ask(key: Key, _: PromptwireError | None) -> Reply:
             return await self._attempt(call, A, f"a{key.number}", self.keys.get(key.number))
 
         return await self._ring.lend("m", call.trail, ask)

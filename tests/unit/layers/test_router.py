@@ -16,6 +16,7 @@ from promptwire_server.core.errors import (
     ContextTooLong,
     NoHealthyUpstream,
     PromptwireError,
+    StreamInterrupted,
     UpstreamAccount,
     UpstreamError,
     UpstreamFailed,
@@ -255,6 +256,21 @@ def test_the_only_target_of_a_stream_that_it_broke_off_is_asked_again_when_it_ma
     call.trail.attempts.append(pb.Attempt(provider="a", failure=failure_of(UpstreamRateLimited("midway"))))
     run(router(clock, upstream, Planned([A]))(call))
     assert upstream.asked == "aa"
+
+
+def test_each_attempt_after_a_break_says_what_it_is_made_for(make_call: MakeCall) -> None:
+    closed = NoHealthyUpstream("it was just limited", retry_after_s=2.0)
+    for targets, outcomes, said in [
+        ([A], {"a": [None]}, ["retry after STREAM_INTERRUPTED"]),
+        ([A], {"a": [closed, None]}, ["retry after STREAM_INTERRUPTED"]),
+        ([A], {"a": [failed(), None]}, ["retry after STREAM_INTERRUPTED", "retry after UPSTREAM_FAILED"]),
+        ([A, B], {"a": [None], "b": [failed()]}, ["planned, after STREAM_INTERRUPTED", "retry after STREAM_INTERRUPTED"]),
+    ]:
+        upstream = Upstream(clock := VirtualClock(), **outcomes)  # type: ignore[arg-type]  # by name
+        call = make_call(stream=True, avoid=(A,))
+        call.trail.attempts.append(pb.Attempt(provider="a", failure=failure_of(StreamInterrupted("gone"))))
+        run(router(clock, upstream, Planned(targets))(call))
+        assert [attempt.chosen_because for attempt in call.trail.attempts[1:]] == said
 
 
 def test_that_is_waited_for_once(make_call: MakeCall) -> None:

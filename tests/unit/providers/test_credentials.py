@@ -43,7 +43,7 @@ class Vendor:
         """One call; the number of the key that was let in."""
         self.asked = []
 
-        async def ask(key: Key) -> int:
+        async def ask(key: Key, _: PromptwireError | None) -> int:
             self.asked.append(key.number)
             if key.number in self.says:
                 raise self.says[key.number]
@@ -158,7 +158,7 @@ async def test_one_call_tries_a_broken_account_again_while_the_others_go_elsewhe
     asked: list[int] = []
     answered = asyncio.Event()
 
-    async def ask(key: Key) -> int:
+    async def ask(key: Key, _: PromptwireError | None) -> int:
         asked.append(key.number)
         if key.number == 1:
             await answered.wait()
@@ -176,7 +176,7 @@ async def test_calls_that_were_under_way_when_an_account_broke_do_not_make_it_wo
     vendor = Vendor(clock, keys=2)
     break_now = asyncio.Event()
 
-    async def ask(key: Key) -> int:
+    async def ask(key: Key, _: PromptwireError | None) -> int:
         if key.number == 1:
             await break_now.wait()
             raise account()
@@ -255,7 +255,7 @@ async def test_a_key_that_was_replaced_is_tried_at_once(clock: ManualClock) -> N
     ring = KeyRing("openai", [credential, Secret("sk-2")], headers, Keys(clock))
     shown: list[str] = []
 
-    async def ask(key: Key) -> str:
+    async def ask(key: Key, _: PromptwireError | None) -> str:
         shown.append(key.headers()["authorization"])
         if shown[-1] == "Bearer sk-old":
             raise account()

@@ -43,7 +43,7 @@ class Configured:
         """What one call has shown to the vendor, which says this of these values."""
         shown: list[str] = []
 
-        async def vendor(key: Key) -> None:
+        async def vendor(key: Key, _: PromptwireError | None) -> None:
             shown.append(key.headers()["authorization"].removeprefix("Bearer sk-"))
             if f"k{shown[-1]}" in says:
                 raise says[f"k{shown[-1]}"]
@@ -139,7 +139,7 @@ async def test_a_refusal_of_a_secret_that_was_replaced_meanwhile_says_nothing_of
     credential = Credential(Reference("vault", "secret/openai", "key"), "sk-old")
     ring = KeyRing("openai", [credential, Secret("sk-2")], lambda secret: {"authorization": f"Bearer {secret.reveal()}"}, configured.keys)
 
-    async def vendor(key: Key) -> str:
+    async def vendor(key: Key, _: PromptwireError | None) -> str:
         shown = key.headers()["authorization"]
         if shown == "Bearer sk-old":
             credential.renew("sk-new")
@@ -247,7 +247,7 @@ class Lone(Configured):
         self.lone = LoneKey("openai", Secret("sk-1"), lambda _: {}, self.keys)
 
     async def ask(self, error: PromptwireError | None = None) -> None:
-        async def vendor(_: None) -> None:
+        async def vendor(_: None, __: None) -> None:
             if error is not None:
                 raise error
 
