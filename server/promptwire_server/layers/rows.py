@@ -85,11 +85,15 @@ def amounts_of(cost: pb.Cost) -> Amounts:
     return Amounts(*(_amount(cost, f"{name}_nano_usd") for name in Amounts._fields))
 
 
-def fresh(call: Call, since: int, target: Target) -> Iterator[tuple[int, pb.Attempt]]:
-    """Attempts at a target that nobody has written down yet, with their numbers from 1."""
-    attempts: Sequence[pb.Attempt] = call.trail.attempts
-    for number, attempt in enumerate(attempts[since:], since + 1):
-        if attempt.provider == target.provider and id(attempt) not in call.trail.written:
+def fresh(call: Call, since: int, target: Target, *, answered: bool) -> Iterator[tuple[int, pb.Attempt]]:
+    """Attempts at a target that nobody has written down yet, with their numbers from 1; without `answered`, those that failed.
+
+    Numbers are the places in the trail as it will be: whichever attempt answered comes behind the one beside it that was given up for it.
+    """
+    attempts: Sequence[pb.Attempt] = sorted(call.trail.attempts[since:], key=lambda attempt: not attempt.HasField("failure"))
+    for number, attempt in enumerate(attempts, since + 1):
+        mine = attempt.provider == target.provider and (answered or attempt.HasField("failure"))
+        if mine and id(attempt) not in call.trail.written:
             call.trail.written.add(id(attempt))
             yield number, attempt
 

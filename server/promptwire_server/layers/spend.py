@@ -51,7 +51,7 @@ class Spend:
         try:
             reply = await self._inner(bill.paid.call)
         except BaseException:
-            bill.settle(None)
+            bill.settle(None, answered=False)
             raise
         reply.attend(bill)
         reply.on_done(bill.done)
@@ -95,9 +95,12 @@ class _Bill:
             self._explain(ending.error)
         self.settle(ending.response)
 
-    def settle(self, answer: pb.ChatResponse | None) -> None:
-        """Price what was tried and failed, give the hold back, and have it all written down."""
-        attempts = list(fresh(self._call, self._made, self._target))
+    def settle(self, answer: pb.ChatResponse | None, *, answered: bool = True) -> None:
+        """Price what was tried and failed, give the hold back, and have it all written down.
+
+        Not `answered`: what answered in the meantime is an attempt beside this one, which has a bill of its own.
+        """
+        attempts = list(fresh(self._call, self._made, self._target, answered=answered))
         for _, attempt in attempts:
             if attempt.HasField("failure"):
                 self._price_failed(attempt)

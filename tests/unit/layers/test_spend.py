@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from functools import partial
 
 import pytest
 
@@ -25,6 +26,8 @@ from promptwire_server.core.handler import Handler
 from promptwire_server.core.price import PUBLISHED, Price, Rates
 from promptwire_server.core.reply import Batch, Reply
 from promptwire_server.layers.book import Account, Book
+from promptwire_server.layers.hedge import hedged, mark_lost
+from promptwire_server.providers.attempt import Try
 from tests.unit.layers.purses import Bank, bank
 from tests.unit.layers.vendors import Published
 
@@ -213,6 +216,34 @@ async def test_the_loser_of_a_hedge_is_paid_too(till: Bank) -> None:
     reply = await till.before(answering(), known())(call())
     reply.close()
     assert await free(till) == 1_000_000 - 7000
+
+
+@pytest.mark.parametrize("held", [False, True], ids=["free", "held"])
+async def test_loser_and_winner_of_a_hedge_at_one_provider_are_rows_1_and_2_with_what_each_took(till: Bank, *, held: bool) -> None:
+    if held:
+        await till.purse.put(of(1_000_000))
+    asked, begun = call(), asyncio.Event()
+
+    async def hanging(asked: Call) -> Reply:
+        with Try(asked, "openai", "mini", SystemClock()):
+            begun.set()
+            await asyncio.Event().wait()
+        raise AssertionError
+
+    first, second = till.before(hanging, known()), till.before(answering(), known())
+    reply = await hedged(partial(first, asked), partial(second, asked), 0.0, lambda: None)
+    assert begun.is_set()
+    mark_lost(asked, (MINI,))
+    async with reply:
+        await reply.read()
+    if held:
+        kept = await till.kept()
+        assert len(kept) == 2
+        assert (1, "openai", 3, 2, 7000, '["b"]') in kept
+        assert await free(till) <= 1_000_000 - 7000
+    else:
+        rows = sorted((row.attempt, bool(row.failure), row.tokens.output) for row in till.rows)
+        assert rows == [(1, True, 0), (2, False, 2)]
 
 
 async def test_a_call_s_own_limit_holds_for_all_its_attempts(till: Bank) -> None:
