@@ -77,9 +77,10 @@ class Office:
         return Prober(
             settings,
             roster=lasting.roster,
-            probe=ChatProbe(gateway.handlers, settings, lasting.clock, lasting.ids)
+            breakers=lasting.breakers,
+            probe=ChatProbe(gateway.handlers, settings, lasting.breakers, lasting.clock, lasting.ids)
             if settings.ask == "chat"
-            else ListProbe(listings, settings, lasting.breakers),
+            else ListProbe(listings, settings, lasting.breakers, lasting.clock),
             clock=lasting.clock,
             chance=lasting.chance,
             report=self._report_probe,

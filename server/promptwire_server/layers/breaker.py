@@ -77,6 +77,7 @@ class Breaker:
         "_clock",
         "_closed_at_s",
         "_epoch",
+        "_held_s",
         "_interval_s",
         "_next_s",
         "_settings",
@@ -96,6 +97,7 @@ class Breaker:
         self._epoch = 0
         self._interval_s = 0.0  # of probes; 0: it was well for long
         self._next_s = 0.0  # when the next call is let through; while a probe is under way: when its lease ends
+        self._held_s = 0.0  # until when no caller is let through, since a health probe has failed
         self._closed_at_s = clock.monotonic()
         self.state = State.CLOSED
         self.changed_s = clock.time()  # since 1970
@@ -104,27 +106,47 @@ class Breaker:
     @property
     def open(self) -> bool:
         """A call that came now would be refused."""
-        return self.state is not State.CLOSED and self._clock.monotonic() < self._next_s
+        return self.state is not State.CLOSED and self._clock.monotonic() < self._callers_s
 
     @property
     def wait_s(self) -> float:
         """Seconds until it is worth asking again; 0: now. While a probe is under way nobody knows: the interval of probes."""
         if self.state is State.CLOSED:
             return 0.0
-        left_s = max(0.0, self._next_s - self._clock.monotonic())
+        left_s = max(0.0, self._callers_s - self._clock.monotonic())
         return min(left_s, self._interval_s) if self.state is State.HALF_OPEN else left_s
 
-    def enter(self, deadline_s: float) -> Permit | None:
-        """Leave for a call with this deadline, on the monotonic clock; None: refused."""
+    def enter(self, deadline_s: float, *, probing: bool = False) -> Permit | None:
+        """Leave for a call with this deadline, on the monotonic clock; None: refused.
+
+        A health probe (`probing`) need not wait as callers do, but for the end of another probe.
+        """
         if self.state is State.CLOSED:
             return Permit(self, self._epoch)
-        if self._clock.monotonic() < self._next_s:
+        if self._clock.monotonic() < self._callers_s and not (probing and self._vacant):
             return None
         self._next_s = deadline_s + _GRACE_S
         self._epoch += 1  # also when a lease has ended: its owner, should it come back, has no say
         if self.state is State.OPEN:
             self._become(State.HALF_OPEN)
         return Permit(self, self._epoch)
+
+    def hold(self, until_s: float) -> None:
+        """A health probe has failed: no caller need find out before then, when the next one has ended; 0: it has not failed.
+
+        Never longer than between two tries of the breaker's own, so that it comes back as soon without health probes.
+        """
+        self._held_s = min(until_s, self._clock.monotonic() + self._settings.max_probe_interval_s)
+
+    @property
+    def _callers_s(self) -> float:
+        """When the next caller is let through."""
+        return max(self._next_s, self._held_s)
+
+    @property
+    def _vacant(self) -> bool:
+        """No probe is under way."""
+        return self.state is State.OPEN or self._clock.monotonic() >= self._next_s
 
     def tune(self, settings: BreakerSettings) -> None:
         """Go by these settings from now on. What was counted counts on, unless the window is another."""
@@ -201,7 +223,7 @@ class Breaker:
         self.consecutive_failures = 0
         self._window.clear()
         self._closed_at_s = self._clock.monotonic()
-        self._next_s = 0.0
+        self._next_s = self._held_s = 0.0
         if self.state is not State.CLOSED:
             self._become(State.CLOSED)
 

@@ -1,8 +1,9 @@
 """Breakers: one breaker a target, and the layer that asks it before each call."""
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import Final
 
-from promptwire_server.core.call import Call, Target
+from promptwire_server.core.call import Call, Principal, Target
 from promptwire_server.core.clock import Chance, Clock
 from promptwire_server.core.errors import NoHealthyUpstream, Origin
 from promptwire_server.core.handler import Handler
@@ -10,6 +11,8 @@ from promptwire_server.core.reply import Reply
 from promptwire_server.layers.breaker import Breaker, BreakerSettings, Permit, State
 from promptwire_server.layers.known import Known
 from promptwire_server.layers.verdict import Verdict, verdict_of, verdict_on
+
+PROBER: Final = Principal(tenant="", name="health-probe")  # it alone probes without waiting; no caller is billed for it
 
 Changed = Callable[[Target, State], None]
 
@@ -69,10 +72,10 @@ class Breakers:
         breaker = self._states.find(target)
         return self._clock.monotonic() + (0.0 if breaker is None else breaker.wait_s)
 
-    def enter(self, target: Target, deadline_s: float) -> Permit:
-        """Leave for one call. Raises NoHealthyUpstream at once."""
+    def enter(self, target: Target, deadline_s: float, *, probing: bool = False) -> Permit:
+        """Leave for one call; see Breaker. Raises NoHealthyUpstream at once."""
         breaker = self._states.of(target)
-        permit = breaker.enter(deadline_s)
+        permit = breaker.enter(deadline_s, probing=probing)
         if permit is None:
             raise _refusal(target, breaker)
         return permit
@@ -104,7 +107,7 @@ class Shielded:
         target = call.target
         if target is None:
             return await self._inner(call)
-        permit = self._breakers.enter(target, call.deadline_s)
+        permit = self._breakers.enter(target, call.deadline_s, probing=call.principal is PROBER)
         try:
             reply = await self._inner(call)
         except BaseException as error:

@@ -3,23 +3,23 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol
+from typing import Literal, Protocol
 
 from promptwire import v1 as pb
-from promptwire_server.core.call import Call, Principal, Target
+from promptwire_server.core.call import Call, Target
 from promptwire_server.core.clock import Chance, Clock
 from promptwire_server.core.errors import PromptwireError
 from promptwire_server.core.handler import Handler
 from promptwire_server.core.ids import Ids
 from promptwire_server.layers.breaker import State
-from promptwire_server.layers.breakers import Breakers
+from promptwire_server.layers.breakers import PROBER, Breakers
 from promptwire_server.layers.roster import Roster
 from promptwire_server.layers.verdict import Verdict, verdict_on
 
 _JITTER = 0.2  # of the interval, more or less, so that replicas do not ask together
 _MOST_TOKENS = 16  # the least that every vendor takes
 _GRACE_S = 1.0  # the share of the time ends first, and is the target's failure; a deadline would be the caller's
-_NOBODY: Final = Principal(tenant="", name="health-probe")  # no caller is billed for it
+_ROUNDS = 2.0  # a failed probe counts so many intervals: the next one may come late, and takes its time
 
 Report = Callable[[str, str], None]  # the provider, and the kind of exception: a bug
 Sleep = Callable[[float], Awaitable[None]]
@@ -43,13 +43,14 @@ class Probe(Protocol):
 
 
 class Prober:
-    """Probes the targets that configuration names and that had no traffic for an interval."""
+    """Probes the targets that configuration names and that had no traffic for an interval, or whose breakers are not closed."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - its settings, whom it asks about, and how
         self,
         settings: ProbeSettings,
         *,
         roster: Roster,
+        breakers: Breakers,
         probe: Probe,
         clock: Clock,
         chance: Chance,
@@ -58,6 +59,7 @@ class Prober:
     ) -> None:
         self._interval_s = settings.interval_s
         self._roster = roster
+        self._breakers = breakers
         self._probe = probe
         self._clock = clock
         self._chance = chance
@@ -82,7 +84,9 @@ class Prober:
         idle: dict[str, list[Target]] = {}
         for target, vitals in self._roster.targets():
             in_use = target.provider in self._roster.posts and self._roster.enabled(target.provider)
-            if in_use and self._roster.is_named(target) and not vitals.in_flight and vitals.touched_s <= since_s:
+            free = not vitals.in_flight and vitals.touched_s <= since_s
+            # Of a failing target no caller tells in time: each that is let through waits until it fails.
+            if in_use and self._roster.is_named(target) and (free or target in self._breakers.not_closed):
                 idle.setdefault(target.provider, []).append(target)
         return idle
 
@@ -96,61 +100,84 @@ class Prober:
 class ChatProbe:
     """Asks each target for a few tokens.
 
-    That goes the way of every call, so vitals and breaker learn from it, and an open breaker is closed by it when its probe is due.
+    That goes the way of every call, so vitals and breaker learn from it, and an open breaker is closed by it. While it fails, no caller
+    is let through to find out.
     """
 
-    def __init__(self, handlers: Mapping[str, Handler], settings: ProbeSettings, clock: Clock, ids: Ids) -> None:
+    def __init__(self, handlers: Mapping[str, Handler], settings: ProbeSettings, breakers: Breakers, clock: Clock, ids: Ids) -> None:
         """`handlers` are, by provider, all that stands before it, and the provider itself."""
         self._handlers = handlers
-        self._timeout_s = settings.timeout_s
+        self._settings = settings
+        self._breakers = breakers
         self._clock = clock
         self._ids = ids
 
     async def __call__(self, provider: str, targets: Sequence[Target]) -> None:
         """See Probe."""
         for target in targets:
-            try:
-                async with await self._handlers[provider](self._call(target)) as reply:
-                    await reply.read()
-            except PromptwireError:
-                continue  # the layers on the way have taken it in
+            verdict = await self._verdict(provider, target)
+            if verdict is not Verdict.NOTHING:
+                _learn(self._breakers, [target], verdict, self._clock.monotonic() + _lasts_s(self._settings, len(targets)))
+
+    async def _verdict(self, provider: str, target: Target) -> Verdict:
+        try:
+            async with await self._handlers[provider](self._call(target)) as reply:
+                await reply.read()
+        except PromptwireError as error:
+            return verdict_on(error)  # which the layers on the way have taken in
+        return Verdict.WELL
 
     def _call(self, target: Target) -> Call:
         now_s = self._clock.monotonic()
-        by_s = now_s + self._timeout_s
+        by_s = now_s + self._settings.timeout_s
         request = pb.ChatRequest(prompt="ping", generation=pb.GenerationSettings(max_output_tokens=_MOST_TOKENS))
-        call = Call(request, _NOBODY, self._ids.request(), self._ids.trace(), by_s + _GRACE_S, now_s)
+        call = Call(request, PROBER, self._ids.request(), self._ids.trace(), by_s + _GRACE_S, now_s)
         return call.aimed_at(target, "health probe", by_s)
 
 
 class ListProbe:
     """Asks a provider for its list of models, which costs nothing and proves less.
 
-    That it comes says nothing of any model, so it closes no breaker; that it does not come is a failure of all idle targets there.
+    That it comes says nothing of any model, so it closes no breaker; that it does not come is a failure of all idle targets there,
+    and lets no caller through to find out.
     """
 
-    def __init__(self, listings: Mapping[str, Callable[[], Awaitable[object]]], settings: ProbeSettings, breakers: Breakers) -> None:
+    def __init__(
+        self, listings: Mapping[str, Callable[[], Awaitable[object]]], settings: ProbeSettings, breakers: Breakers, clock: Clock
+    ) -> None:
         """`listings` give, by provider, the list, and raise as a call does."""
         self._listings = listings
-        self._timeout_s = settings.timeout_s
+        self._settings = settings
         self._breakers = breakers
+        self._clock = clock
 
     async def __call__(self, provider: str, targets: Sequence[Target]) -> None:
         """See Probe."""
-        if await self._verdict(provider) is not Verdict.BROKEN:
-            return
-        for target in targets:
+        verdict = await self._verdict(provider)
+        for target in targets if verdict is Verdict.BROKEN else ():
             breaker = self._breakers.of(target)
             permit = breaker.enter(0.0) if breaker.state is State.CLOSED else None  # settled before anything else can happen
             if permit is not None:
                 permit.settle(Verdict.BROKEN)
+        _learn(self._breakers, targets, verdict, self._clock.monotonic() + _lasts_s(self._settings, 1))
 
     async def _verdict(self, provider: str) -> Verdict:
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(self._settings.timeout_s):
                 await self._listings[provider]()
         except TimeoutError:
             return Verdict.BROKEN
         except PromptwireError as error:
             return verdict_on(error)
         return Verdict.WELL
+
+
+def _learn(breakers: Breakers, targets: Sequence[Target], verdict: Verdict, until_s: float) -> None:
+    """Keep callers from targets that have failed, until the next probe has ended; let them try all others when their time has come."""
+    for target in targets:
+        breakers.of(target).hold(until_s if verdict is Verdict.BROKEN else 0.0)
+
+
+def _lasts_s(settings: ProbeSettings, questions: int) -> float:
+    """Within which the next probe of a target has ended, where so many are asked one after the other."""
+    return settings.interval_s * _ROUNDS + (settings.timeout_s + _GRACE_S) * questions

@@ -3,12 +3,13 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from typing import Literal
 
 import pytest
 
 from promptwire_server.core.call import Call, Target
 from promptwire_server.core.clock import Chance, ManualClock
-from promptwire_server.core.errors import PromptwireError, UpstreamAccount, UpstreamFailed
+from promptwire_server.core.errors import NoHealthyUpstream, PromptwireError, UpstreamAccount, UpstreamFailed
 from promptwire_server.core.handler import Handler
 from promptwire_server.core.ids import Ids
 from promptwire_server.core.reply import Reply
@@ -20,7 +21,7 @@ from promptwire_server.layers.pulse import Pulse
 from promptwire_server.layers.roster import Roster
 from promptwire_server.layers.share import Share
 from promptwire_server.layers.vitals import Counts
-from tests.unit.layers.conftest import answer
+from tests.unit.layers.conftest import MakeCall, answer
 
 A, B, C = Target("p", "a"), Target("p", "b"), Target("q", "c")
 
@@ -49,10 +50,15 @@ class Vendors:
         handlers = {name: self._stack() for name in ("p", "q")}
         listings = {name: self._listing(name) for name in ("p", "q")}
         ids = Ids(clock, Chance(random.Random(2)))
-        probe = ChatProbe(handlers, settings, clock, ids) if settings.ask == "chat" else ListProbe(listings, settings, self.breakers)
+        self.handlers = handlers
+        breakers = self.breakers
+        chats = settings.ask == "chat"
+        probe = ChatProbe(handlers, settings, breakers, clock, ids) if chats else ListProbe(listings, settings, breakers, clock)
         chance = Chance(random.Random(1))
         report = self._report
-        self.prober = Prober(settings, roster=self.roster, probe=probe, clock=clock, chance=chance, report=report, sleep=self._sleep)
+        self.prober = Prober(
+            settings, roster=self.roster, breakers=breakers, probe=probe, clock=clock, chance=chance, report=report, sleep=self._sleep
+        )
 
     def _report(self, *bug: str) -> None:
         self.bugs.append(bug)
@@ -190,3 +196,57 @@ async def test_cancelled_it_leaves_nothing_under_way(chatting: Vendors) -> None:
     with pytest.raises(asyncio.CancelledError):
         await probing
     assert (chatting.roster.of(A).in_flight, chatting.roster.post("p").visits) == (0, set())
+
+
+@pytest.mark.parametrize("ask", ["models", "chat"])
+async def test_while_probes_fail_no_caller_is_let_through_to_find_out(
+    clock: ManualClock, make_call: MakeCall, ask: Literal["models", "chat"]
+) -> None:
+    vendors = Vendors(clock, ProbeSettings(interval_s=1, ask=ask, timeout_s=0.05))
+    vendors.errors |= dict.fromkeys(("p", "p/a", "p/b"), UpstreamFailed("down"))
+    for _ in range(30):
+        await vendors.prober.round()
+        clock.advance(1.2)
+        if vendors.states()[0] is not State.CLOSED:
+            assert vendors.breakers.open(A)
+            with pytest.raises(NoHealthyUpstream):
+                await vendors.handlers["p"](make_call().aimed_at(A, "asked for by name", clock.now_s + 5))
+    assert vendors.states()[0] is State.OPEN
+    assert {call.principal.name for call in vendors.calls} <= {"health-probe"}
+
+
+@pytest.mark.parametrize("ask", ["models", "chat"])
+async def test_once_probes_stop_the_breaker_probes_by_itself(clock: ManualClock, ask: Literal["models", "chat"]) -> None:
+    vendors = Vendors(clock, ProbeSettings(interval_s=600, ask=ask, timeout_s=0.05))
+    vendors.errors |= dict.fromkeys(("p", "p/a", "p/b"), UpstreamFailed("down"))
+    for _ in range(3):
+        clock.advance(601)
+        await vendors.prober.round()
+    assert vendors.breakers.open(A)
+    clock.advance(8.01)
+    assert not vendors.breakers.open(A)
+
+
+async def test_once_the_list_comes_again_the_next_caller_may_try(clock: ManualClock) -> None:
+    vendors = Vendors(clock, ProbeSettings(interval_s=1, ask="models", timeout_s=0.05))
+    vendors.errors["p"] = UpstreamFailed("down")
+    for _ in range(8):
+        await vendors.prober.round()
+        clock.advance(1)
+    assert vendors.breakers.open(A)
+    vendors.errors.clear()
+    await vendors.prober.round()
+    assert not vendors.breakers.open(A)
+
+
+async def test_a_chat_waits_for_the_callers_probe_that_is_under_way(chatting: Vendors, clock: ManualClock) -> None:
+    chatting.errors["p/a"] = UpstreamFailed("down")
+    for _ in range(2):
+        clock.advance(31)
+        await chatting.prober.round()
+    clock.advance(9)
+    assert chatting.breakers.enter(A, clock.now_s + 100)
+    clock.advance(31)
+    asked = chatting.asked.count("p/a")
+    await chatting.prober.round()
+    assert chatting.asked.count("p/a") == asked
