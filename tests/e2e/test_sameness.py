@@ -1,7 +1,9 @@
 """Requests made again, and questions that several ask: on real servers, with the provider's own ledger as the truth."""
 
 import asyncio
+import contextlib
 import signal
+import sqlite3
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -117,6 +119,17 @@ async def test_vectors_and_chains_are_answered_once_too(serve: Serve, fake: Fake
         embed = pb.EmbedRequest(model=f"echo/{marker}", texts=["a"], request_id=marker)
         vectors = [await embeddings.EmbeddingServiceStub(to).Embed(embed) for _ in range(3)]
         assert vectors[0] == vectors[1] == vectors[2]
+
+
+async def test_an_answer_that_is_given_again_is_no_row_of_the_ledger(serve: Serve, fake: FakeProvider, marker: str, tmp_path: Path) -> None:
+    server = serve(config(fake, state_dir=str(tmp_path)))
+    async with channel(server) as to:
+        request = pb.ChatRequest(model=f"fake/{marker}", prompt=marker, request_id=marker)
+        assert [replayed for _, replayed in [await whole(to, request) for _ in range(3)]] == ["", "true", "true"]
+    server.stop()
+    with contextlib.closing(sqlite3.connect(tmp_path / "usage.sqlite3")) as journal:
+        rows = journal.execute("SELECT request_id, served_from FROM ledger").fetchall()
+    assert rows == [(marker, pb.SERVED_FROM_PROVIDER)]
 
 
 async def _details(to: grpc.aio.Channel, request: pb.ChatRequest) -> object:
