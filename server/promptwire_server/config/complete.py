@@ -12,6 +12,7 @@ from promptwire_server.config.fault import Fault
 from promptwire_server.config.limits import idle_limits
 from promptwire_server.config.model import ApiKey, Auth, File, Server
 from promptwire_server.config.providers import Custom, Echo, Provider, Remote
+from promptwire_server.config.remotes import idle_timeouts
 from promptwire_server.config.routing import Alias
 from promptwire_server.config.sendable import UNSENDABLE, sendable
 from promptwire_server.config.settings import KeyPath, Settings
@@ -60,7 +61,7 @@ class Completion:
             usage=self._file.usage,
             model_facts=dict(self._file.model_facts),
             path=path,
-            notices=(*notices, *self._unused_facts(providers), *self._idle_limits()),
+            notices=(*notices, *self._unused_facts(providers), *self._idle_limits(), *idle_timeouts(providers)),
             origins=dict(self._tree.origins),
         )
 

@@ -16,7 +16,7 @@ _AZURE_PATH = re.compile(r"/openai(/v1)?/?$")
 class Timeouts(Section):
     """How long an upstream may take."""
 
-    connect_s: Seconds = Field(10.0, alias="connect", description="Until the connection stands.", examples=["10s"])
+    connect_s: Seconds = Field(10.0, alias="connect", gt=0, description="Until the connection stands.", examples=["10s"])
     first_token_s: Seconds = Field(120.0, alias="first_token", description="Until the first event of an answer.", examples=["2m"])
     idle_s: Seconds = Field(60.0, alias="idle", description="Between two events; comments and pings do not count.", examples=["60s"])
     total_s: Seconds = Field(600.0, alias="total", description="The whole answer.", examples=["10m"])

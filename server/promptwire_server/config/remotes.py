@@ -1,11 +1,12 @@
 """What must hold of providers that are reached over HTTP: one source of each secret, files that are what they should be."""
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from promptwire_server.config.model import File
 from promptwire_server.config.providers import Azure, Remote
 from promptwire_server.config.settings import KeyPath
+from promptwire_server.config.units import duration_text
 from promptwire_server.core.secret import Credential, Secret
 
 Finding = tuple[KeyPath, str]
@@ -39,6 +40,15 @@ def provider_tls(file: File) -> Iterator[Finding]:
             yield (*at, "ca_file"), f"{provider.ca_file} has no PEM certificates ({why})"
         if provider.cert_file is not None and provider.key_file is not None and (why := _unusable_pair(provider)):
             yield (*at, "key_file"), f"{provider.key_file} and {provider.cert_file} are no PEM key and its certificate ({why})"
+
+
+def idle_timeouts(providers: Mapping[str, object]) -> Iterator[str]:
+    """Of timeouts that were written, those that never pass since another one does before."""
+    for name, provider in providers.items():
+        times = provider.timeouts if isinstance(provider, Remote) else None
+        if times is not None and {"total_s", "first_token_s"} <= times.model_fields_set and times.total_s < times.first_token_s:
+            total, first = duration_text(times.total_s), duration_text(times.first_token_s)
+            yield f"providers.{name}.timeouts.first_token ({first}) is of no use: total ({total}) has passed before"
 
 
 def _repeated(provider: Remote) -> Iterator[Finding]:

@@ -204,3 +204,24 @@ def test_another_name_than_the_vendors_takes_no_variable_of_it(load: Configured)
     faults: Any = load.faults("providers: {work: {vendor: groq}}", {"GROQ_API_KEY": "k"})
     assert faults == ["providers.work: has no key: write `api_key` or `api_key_file` (file DIR/p:1)"]
     assert isinstance(load("providers: {groq: {}}", {"GROQ_API_KEY": "k"}).providers["groq"], OpenAI)
+
+
+@pytest.mark.parametrize(
+    ("timeouts", "told"),
+    [
+        ("{total: 5s, first_token: 1m}", True),
+        ("{total: 1m, first_token: 5s}", False),
+        ("{total: 5s}", False),
+        ("{first_token: 20m}", False),
+    ],
+)
+def test_a_timeout_that_never_passes_is_told(load: Configured, timeouts: str, *, told: bool) -> None:
+    notices = load(f"providers: {{p: {{kind: openai, base_url: 'http://127.0.0.1:1/v1', timeouts: {timeouts}}}}}").notices
+    said = "providers.p.timeouts.first_token (1m) is of no use: total (5s) has passed before"
+    assert (said in notices) is told
+    assert any("timeouts" in notice for notice in notices) is told
+
+
+def test_connecting_takes_time(load: Configured) -> None:
+    faults = load.faults("providers: {p: {kind: openai, base_url: 'http://127.0.0.1:1/v1', timeouts: {connect: 0s}}}")
+    assert any("providers.p.timeouts.connect: must be more than 0" in fault for fault in faults)
