@@ -34,7 +34,7 @@ async def boundless_share(layer: Share, call: Call) -> Reply:
     return await layer._inner(call)
 
 
-def open_door(breaker: Breaker, deadline_s: float) -> Permit:
+def open_door(breaker: Breaker, deadline_s: float, *, probing: bool = False) -> Permit:
     if breaker.state is State.OPEN and breaker.wait_s == 0:
         breaker._become(State.HALF_OPEN)
     return Permit(breaker, breaker._epoch)
