@@ -69,7 +69,7 @@ def disable(
     timeout: Seconds = _TIMEOUT_S,
     connection: Connection = HERE,
 ) -> int:
-    """Send a provider no more calls. Those under way go on, unless a drain is given."""
+    """Send a provider no more calls, on every worker within about a second. Those under way go on, unless a drain is given."""
     return _done(connection.open(timeout), lambda client: client.admin.disable_provider(name, reason=reason, drain_timeout_s=drain))
 
 

@@ -177,7 +177,7 @@ The file is checked here, then by the server, which knows the models. Inputs are
             Page(
                 "disable",
                 "promptwire_server.cli.admin:disable",
-                "Send a provider no more calls. Those under way go on, unless a drain is given.",
+                "Send a provider no more calls, on every worker within about a second. Those under way go on, unless a drain is given.",
                 """\
   promptwire admin disable openai --reason "billing is down"
   promptwire admin disable openai --drain 30

@@ -85,7 +85,7 @@ class ProviderServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def SetProviderEnabled(self, request, context):
-        """Takes a provider out of use, draining what is in flight, or back into it; on every replica, until it is set again.
+        """Takes a provider out of use, draining what is in flight, or back into it; on every replica within about a second, until set again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -42,7 +42,7 @@ class ProviderServiceStub:
     ResetBreaker: _grpc.UnaryUnaryMultiCallable[_provider_service_pb2.ResetBreakerRequest, _provider_service_pb2.ResetBreakerResponse]
     """Closes breakers and forgets the failures that they counted. Closing one that is closed changes nothing."""
     SetProviderEnabled: _grpc.UnaryUnaryMultiCallable[_provider_service_pb2.SetProviderEnabledRequest, _provider_service_pb2.SetProviderEnabledResponse]
-    """Takes a provider out of use, draining what is in flight, or back into it; on every replica, until it is set again."""
+    """Takes a provider out of use, draining what is in flight, or back into it; on every replica within about a second, until set again."""
 
 @_typing.type_check_only
 class ProviderServiceAsyncStub(ProviderServiceStub):
@@ -58,7 +58,7 @@ class ProviderServiceAsyncStub(ProviderServiceStub):
     ResetBreaker: _aio.UnaryUnaryMultiCallable[_provider_service_pb2.ResetBreakerRequest, _provider_service_pb2.ResetBreakerResponse]  # type: ignore[assignment]
     """Closes breakers and forgets the failures that they counted. Closing one that is closed changes nothing."""
     SetProviderEnabled: _aio.UnaryUnaryMultiCallable[_provider_service_pb2.SetProviderEnabledRequest, _provider_service_pb2.SetProviderEnabledResponse]  # type: ignore[assignment]
-    """Takes a provider out of use, draining what is in flight, or back into it; on every replica, until it is set again."""
+    """Takes a provider out of use, draining what is in flight, or back into it; on every replica within about a second, until set again."""
 
 class ProviderServiceServicer(metaclass=_abc_1.ABCMeta):
     """The providers behind the gateway. Needs an operator's credential, one of no tenant. Configuration is the operator's file; what can be
@@ -95,6 +95,6 @@ class ProviderServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _provider_service_pb2.SetProviderEnabledRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_provider_service_pb2.SetProviderEnabledResponse, _abc.Awaitable[_provider_service_pb2.SetProviderEnabledResponse]]:
-        """Takes a provider out of use, draining what is in flight, or back into it; on every replica, until it is set again."""
+        """Takes a provider out of use, draining what is in flight, or back into it; on every replica within about a second, until set again."""
 
 def add_ProviderServiceServicer_to_server(servicer: ProviderServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
