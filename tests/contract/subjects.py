@@ -132,7 +132,7 @@ _FAKE: Mapping[str, str] = {
 class Wired:
     """A dialect before the fake provider."""
 
-    dialect: str  # of registry.SPEAKERS
+    dialect: str  # of registry.DIALECTS
     path: str  # of its base URL
     models: Mapping[str, str]  # those that differ
     lacks: frozenset[str]  # behaviours that the dialect has no words for

@@ -8,7 +8,7 @@ from promptwire_server.core.clock import SystemClock
 from promptwire_server.providers.adapter import Adapter
 from promptwire_server.providers.dialect import Dialect
 from promptwire_server.providers.openai.facts import ANY
-from promptwire_server.providers.registry import SPEAKERS
+from promptwire_server.providers.registry import speaker_of
 from promptwire_server.providers.settings import HttpSettings
 from promptwire_server.providers.upstream import Answer, Request
 from tests.unit.providers.support import make_ids
@@ -21,7 +21,7 @@ class Wire:
     """One dialect on the wire."""
 
     name: str
-    dialect: str  # of registry.SPEAKERS
+    dialect: str  # of registry.DIALECTS
     prefix: str  # of its recordings
     content_type: str
     end: bytes  # what its last event that matters begins with ...
@@ -41,7 +41,7 @@ class Wire:
     def decoder(self) -> Dialect:
         """The server's own."""
         settings = HttpSettings(dialect=self.dialect, options=self.options)
-        return SPEAKERS[self.dialect].dialect(self.dialect, settings, ANY, make_ids())
+        return speaker_of(self.dialect).dialect(self.dialect, settings, ANY, make_ids())
 
     def provider(self, reads: list[bytes]) -> Adapter:
         """A provider whose every stream is these reads, and then the end."""

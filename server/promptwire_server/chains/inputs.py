@@ -7,7 +7,7 @@ from typing import Final
 from promptwire import v1 as pb
 from promptwire_server.chains.findings import Findings
 from promptwire_server.chains.names import did_you_mean, is_name, reserved
-from promptwire_server.chains.schema import Schema, SchemaFault
+from promptwire_server.chains.schemas import Schema, SchemaFault, compiled
 from promptwire_server.chains.site import Site
 from promptwire_server.core import json_text
 
@@ -65,7 +65,7 @@ def _compiled(message: pb.ChainInput, site: Site) -> Input:
 
 def _schema(text: str, site: Site) -> Schema | None:
     try:
-        return Schema(text)
+        return compiled(text)
     except SchemaFault as fault:
         site.fault(str(fault))
         return None

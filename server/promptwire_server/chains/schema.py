@@ -10,6 +10,7 @@ from jsonschema.validators import Draft202012Validator, extend
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
+from promptwire_server.chains.schemas import SchemaFault
 from promptwire_server.core import json_text
 
 _MOST_FAULTS: Final = 10
@@ -25,10 +26,6 @@ class _Check(Protocol):
     """What a keyword sees of the check that it is part of."""
 
     format_checker: FormatChecker
-
-
-class SchemaFault(ValueError):
-    """The text is no JSON Schema that this server takes; the message says why."""
 
 
 class _TooMuchWork(Exception):

@@ -1,8 +1,10 @@
 """Registry: the kinds of providers, and how each is made. The vendors, which differ only in data, are rows of `vendors`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
+from typing import Protocol, cast
 
 from promptwire_server.core.clock import Clock
 from promptwire_server.core.ids import Ids
@@ -10,22 +12,12 @@ from promptwire_server.core.secret import Secret
 from promptwire_server.providers import custom, script
 from promptwire_server.providers.adapter import Adapter
 from promptwire_server.providers.aiohttp_upstream import AiohttpUpstream
-from promptwire_server.providers.anthropic.dialect import Anthropic
-from promptwire_server.providers.anthropic.headers import headers as anthropic_headers
-from promptwire_server.providers.azure.dialect import Azure
-from promptwire_server.providers.azure.headers import headers as azure_headers
 from promptwire_server.providers.credentials import KeyRing
 from promptwire_server.providers.dialect import Dialect
 from promptwire_server.providers.echo import Echo
-from promptwire_server.providers.gemini.dialect import Gemini
-from promptwire_server.providers.gemini.headers import headers as gemini_headers
 from promptwire_server.providers.keys import Keys
 from promptwire_server.providers.lone_key import LoneKey
-from promptwire_server.providers.ollama.dialect import Ollama
-from promptwire_server.providers.ollama.headers import headers as ollama_headers
-from promptwire_server.providers.openai.dialect import OpenAI
 from promptwire_server.providers.openai.facts import ANY, Facts
-from promptwire_server.providers.openai.headers import headers as openai_headers
 from promptwire_server.providers.provider import Provider
 from promptwire_server.providers.settings import HttpSettings
 from promptwire_server.providers.upstream import Endpoint
@@ -43,22 +35,25 @@ class EchoSettings:
 Settings = HttpSettings | EchoSettings | ScriptSettings | CustomSettings
 
 
-@dataclass(frozen=True, slots=True)
-class Speaker:
+class Speaker(Protocol):
     """How a provider of one dialect is made."""
 
-    dialect: Callable[[str, HttpSettings, Facts, Ids], Dialect]  # the provider's name comes first
-    headers: Callable[[HttpSettings], Mapping[str, str]]  # those of the credential and the account
+    def dialect(self, name: str, settings: HttpSettings, facts: Facts, ids: Ids) -> Dialect:
+        """The dialect of a provider of that name."""
+        ...
+
+    def headers(self, settings: HttpSettings) -> Mapping[str, str]:
+        """Those of the credential and the account."""
+        ...
 
 
-SPEAKERS: Mapping[str, Speaker] = {
-    "openai": Speaker(lambda name, settings, facts, ids: OpenAI(name, facts, ids, api=settings.options.get("api", "")), openai_headers),
-    "anthropic": Speaker(lambda name, settings, _facts, ids: Anthropic(name, settings, ids), anthropic_headers),
-    "azure": Speaker(Azure, azure_headers),
-    "gemini": Speaker(lambda name, _settings, _facts, ids: Gemini(name, ids), gemini_headers),
-    "ollama": Speaker(lambda name, _settings, _facts, ids: Ollama(name, ids), ollama_headers),
-}
-KINDS = (*SPEAKERS, "custom", "echo", "script")
+DIALECTS = ("openai", "anthropic", "azure", "gemini", "ollama")
+KINDS = (*DIALECTS, "custom", "echo", "script")
+
+
+def speaker_of(dialect: str) -> Speaker:
+    """How a provider of that dialect is made. It is loaded when the first is: all of them together take five megabytes."""
+    return cast("Speaker", import_module(f"promptwire_server.providers.{dialect}.speaker"))
 
 
 def build(name: str, settings: Settings, *, clock: Clock, ids: Ids, keys: Keys | None = None) -> Provider:
@@ -82,7 +77,7 @@ def _over_http(name: str, settings: HttpSettings, clock: Clock, ids: Ids, keys: 
     base_url = settings.base_url or (vendor.base_url if vendor else "")
     if not base_url:
         raise ValueError(f'providers.{name}.base_url: is needed, since "{name}" is no vendor whose address is known')
-    speaker = SPEAKERS[settings.dialect]
+    speaker = speaker_of(settings.dialect)
     one = settings.keys[0] if len(settings.keys) == 1 else None
     endpoint = Endpoint(
         name=name,

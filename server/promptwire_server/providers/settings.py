@@ -11,7 +11,7 @@ from promptwire_server.providers.upstream import Bounds, Timeouts, Tls
 class HttpSettings:
     """One account at one vendor, or one server of the operator's own."""
 
-    dialect: str  # one of registry.SPEAKERS
+    dialect: str  # one of registry.DIALECTS
     vendor: str = ""  # a row of vendors.VENDORS; default: see vendors.vendor_of
     api_key: Secret | None = None
     api_keys: Sequence[Secret] = ()  # further ones, which take turns with it

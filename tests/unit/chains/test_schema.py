@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from promptwire_server.chains.schema import Schema, SchemaFault
+from promptwire_server.chains.schema import Schema
+from promptwire_server.chains.schemas import SchemaFault
 
 
 @pytest.mark.parametrize(

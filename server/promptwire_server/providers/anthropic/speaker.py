@@ -1,0 +1,15 @@
+"""Speaker: how a provider of this dialect is made."""
+
+from promptwire_server.core.ids import Ids
+from promptwire_server.providers.anthropic.dialect import Anthropic
+from promptwire_server.providers.anthropic.headers import headers
+from promptwire_server.providers.dialect import Dialect
+from promptwire_server.providers.openai.facts import Facts
+from promptwire_server.providers.settings import HttpSettings
+
+__all__ = ["dialect", "headers"]
+
+
+def dialect(name: str, settings: HttpSettings, facts: Facts, ids: Ids) -> Dialect:  # noqa: ARG001 - see Speaker
+    """See Speaker."""
+    return Anthropic(name, settings, ids)
