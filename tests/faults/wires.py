@@ -8,7 +8,7 @@ from promptwire_server.core.clock import SystemClock
 from promptwire_server.providers.adapter import Adapter
 from promptwire_server.providers.dialect import Dialect
 from promptwire_server.providers.openai.facts import ANY
-from promptwire_server.providers.registry import speaker_of
+from promptwire_server.providers.remote import speaker_of
 from promptwire_server.providers.settings import HttpSettings
 from promptwire_server.providers.upstream import Answer, Request
 from tests.unit.providers.support import make_ids
