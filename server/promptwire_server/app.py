@@ -100,7 +100,11 @@ class Application:
         self._instance_id = self._ids.request().replace("req-", "srv-")
         later = partial(asyncio.get_running_loop().call_later, _TALLY_S)
         self._treasury = Treasury(
-            partial(vault, settings, self._instance_id, clock), payment_settings(settings), clock=clock, later=later, log=lines.write_masked
+            partial(vault, settings, self._instance_id, clock, chance),
+            payment_settings(settings),
+            clock=clock,
+            later=later,
+            log=lines.write_masked,
         )
         self._exchequer = Exchequer(self._treasury.purse, clock=clock, chance=chance, ids=self._ids, log=lines.write_masked)
         self._treasury.on_reached(self._exchequer.hear)

@@ -26,6 +26,7 @@ class Sharing(Collector):
     def __init__(self, settings: Settings, clock: Clock, chance: Chance, log: Log) -> None:
         """Raises RuntimeError for an address of Redis's that cannot be used; secrets are fetched by then."""
         self._log = log
+        self._money = settings.stores.budgets == NAME
         where = redis_settings(settings)
         try:
             self.redis = None if where is None else opened(where, clock, chance, self._changed)
@@ -44,7 +45,7 @@ class Sharing(Collector):
             return
         for _ in range(_ASKED):  # if it does not answer, that is logged by then, and calls need not find out
             with suppress(StoreDown):
-                problems = (await self.redis.fitness()).problems()
+                problems = (await self.redis.fitness()).problems(money=self._money)
                 if problems:
                     raise RuntimeError(f"stores.redis cannot be used: {'; '.join(problems)}")
                 return

@@ -101,15 +101,18 @@ class Stores(Section):
         None, description="For what is decided call by call: limits of callers.", examples=[{"url": "${REDIS_URL}"}]
     )
     postgres: PostgresStore | None = Field(None, description="For money.", examples=[{"url": "${POSTGRES_URL}"}])
-    budgets: Literal["sqlite", "postgres"] = Field(
+    budgets: Literal["sqlite", "postgres", "redis"] = Field(
         "sqlite",
-        description="Where budgets and the ledger are kept: in a file of state_dir, which the workers of one machine share, or with "
-        "stores.postgres, which any number of replicas share.",
-        examples=["postgres"],
+        description="Where budgets and the ledger are kept: in a file of state_dir, which the workers of one machine share; with "
+        "stores.postgres, which any number of replicas share; or budgets with stores.redis, which they share, and the ledger in each "
+        "machine's file.",
+        examples=["postgres", "redis"],
     )
 
     @model_validator(mode="after")
     def _there(self) -> "Stores":
-        if self.budgets == "postgres" and self.postgres is None:
-            raise ValueError("budgets are to be kept in postgres, and there is none; write its address under stores.postgres.url")
+        if self.budgets != "sqlite" and getattr(self, self.budgets) is None:
+            raise ValueError(
+                f"budgets are to be kept in {self.budgets}, and there is none; write its address under stores.{self.budgets}.url"
+            )
         return self

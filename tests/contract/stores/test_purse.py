@@ -13,17 +13,20 @@ from promptwire_server.core.budget import Alert, Budget, Calendar, Rolling, Scop
 from promptwire_server.core.ledger import Entry
 from promptwire_server.core.purse import Denial, Gift, Hold, Once
 from tests.contract.stores.purses import WHOLE, Bench, SqliteBench
+from tests.contract.stores.redis_purses import RedisBench
 
 SHOP = Spender("shop", "openai", "gpt-4o-mini", principal="till", labels={"team": "search"})
 DAY_S = 86_400
 
 
-@pytest.fixture(params=["memory", "file", "postgres"])
+@pytest.fixture(params=["memory", "file", "postgres", "redis"])
 async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
     if request.param == "postgres":
         server = request.getfixturevalue("postgres_server")
         # Found by name: its driver is an extra, and without it the fixture has skipped the test by now.
         bench: Bench = import_module("tests.contract.stores.postgres_purses").PostgresBench(server.database())
+    elif request.param == "redis":
+        bench = RedisBench(request.getfixturevalue("redis_server"), tmp_path / "usage.sqlite3")
     else:
         bench = SqliteBench(None if request.param == "memory" else tmp_path / "usage.sqlite3")
     yield bench

@@ -13,18 +13,21 @@ from promptwire_server.core.budget import MOST_NANO_USD, Budget
 from promptwire_server.core.ledger import Entry
 from promptwire_server.core.purse import Change, Conflict, Gift, Once, Reused, TooMuch
 from tests.contract.stores.purses import WHOLE, Bench, SqliteBench
+from tests.contract.stores.redis_purses import RedisBench
 
 T = TypeVar("T")
 MADE = replace(WHOLE, etag="e1")
 GIFT = Gift(500, "sale", Entry("shop"))
 
 
-@pytest.fixture(params=["memory", "file", "postgres"])
+@pytest.fixture(params=["memory", "file", "postgres", "redis"])
 async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
     if request.param == "postgres":
         server = request.getfixturevalue("postgres_server")
         # Found by name: its driver is an extra, and without it the fixture has skipped the test by now.
         bench: Bench = import_module("tests.contract.stores.postgres_purses").PostgresBench(server.database())
+    elif request.param == "redis":
+        bench = RedisBench(request.getfixturevalue("redis_server"), tmp_path / "usage.sqlite3")
     else:
         bench = SqliteBench(None if request.param == "memory" else tmp_path / "usage.sqlite3")
     yield bench
