@@ -13,7 +13,6 @@ from promptwire_server.stores.postgres import definitions, spending
 from promptwire_server.stores.postgres.insertion import insert
 from promptwire_server.stores.postgres.moment import now_us
 
-_LOCK: Final = 0x70776F6666  # of an advisory lock, behind those of budgets: what is not there yet cannot be locked by itself
 _MOST_ADJUSTED: Final = 10 * MOST_NANO_USD  # all adjustments of a window together
 
 
@@ -55,9 +54,7 @@ async def give(connection: AsyncConnection, budget: Budget, gift: Gift, once: On
 
 async def _alone(connection: AsyncConnection, budget_id: str) -> Sequence[Budget]:
     """The budget, if it is there, while nobody else changes any."""
-    await definitions.lock(connection, [budget_id])
-    await connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
-    return await definitions.lock(connection, [budget_id])
+    return await definitions.lock(connection, [definitions.OFFICE, budget_id])
 
 
 async def _answer_of(connection: AsyncConnection, once: Once) -> bytes | None:

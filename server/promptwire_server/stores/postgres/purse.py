@@ -101,7 +101,9 @@ class Purse:
 
         What is held and spent stays with a change and goes with a deletion; holds go on without it. Raises Conflict, Reused, StoreDown.
         """
-        after = await self._database.decide(lambda connection: office.change(connection, change, once), (change.budget_id,))
+        after = await self._database.decide(
+            lambda connection: office.change(connection, change, once), (definitions.OFFICE, change.budget_id)
+        )
         if after is not None:
             self._budgets[after.budget_id] = after
         else:
@@ -125,7 +127,7 @@ class Purse:
         Raises Conflict when the budget is gone, Reused, TooMuch and StoreDown.
         """
         given, balance, reached = await self._database.decide(
-            lambda connection: office.give(connection, budget, gift, once), (budget.budget_id,)
+            lambda connection: office.give(connection, budget, gift, once), (definitions.OFFICE, budget.budget_id)
         )
         self._heed(reached)
         return given, balance
