@@ -115,7 +115,25 @@ class Application:
         self._sameness = Sameness(settings, self._sharing.redis, clock=clock, ids=self._ids, log=lines.write_masked)
         self._caching = Caching(settings, self._sharing.redis, clock=clock, ids=self._ids)
         self.metrics.registry.register(self._caching)
-        self._lasting = Lasting(
+        self._lasting = self._kept(settings, chance)
+        self.metrics.registry.register(KeyGauges(self._lasting.keys.counts))
+        self._switch = Switch(Gateway(settings, self._lasting))
+        self._office = Office(
+            settings,
+            self._lasting,
+            self._switch.gateway,
+            registry=self.metrics.registry,
+            instance_id=self._instance_id,
+            log=lines.write_masked,
+        )
+        self.server = Server(server_settings(settings, worker=worker), self._edge(), self._services())
+        self._exposition = self._metrics_server(worker=worker)
+        self._closing: set[asyncio.Task[None]] = set()  # gateways of configurations before, until their last call has ended
+
+    def _kept(self, settings: Settings, chance: Chance) -> Lasting:
+        """What outlives a configuration."""
+        clock, lines, named = self._clock, self._lines, named_targets(settings)
+        return Lasting(
             clock=clock,
             chance=chance,
             ids=self._ids,
@@ -133,19 +151,6 @@ class Application:
             log=lines.write_all,
             asking=self._sameness.asking,
         )
-        self.metrics.registry.register(KeyGauges(self._lasting.keys.counts))
-        self._switch = Switch(Gateway(settings, self._lasting))
-        self._office = Office(
-            settings,
-            self._lasting,
-            self._switch.gateway,
-            registry=self.metrics.registry,
-            instance_id=self._instance_id,
-            log=lines.write_masked,
-        )
-        self.server = Server(server_settings(settings, worker=worker), self._edge(), self._services())
-        self._exposition = self._metrics_server(worker=worker)
-        self._closing: set[asyncio.Task[None]] = set()  # gateways of configurations before, until their last call has ended
 
     async def start(self) -> None:
         """Bind every port and answer. Raises RuntimeError or OSError naming the address when one is taken."""
